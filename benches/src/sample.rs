@@ -1,0 +1,187 @@
+//! Sampling: all subjects in each round, in an order that changes from round to round.
+
+use std::time::{Duration, Instant};
+
+use crate::Error;
+use crate::outcome::{Row, Skipped};
+use crate::stats::{self, Summary};
+use crate::subjects::{Runner, Skip};
+use crate::workload::EXIT;
+
+/// How much to measure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    pub(crate) rounds: usize,
+    /// When to stop early; a few rounds are made in any case.
+    pub(crate) deadline: Option<Instant>,
+}
+
+const WARM_UP: usize = 3;
+const LEAST: usize = 5;
+
+impl Effort {
+    /// Whether `done` rounds are enough.
+    pub(crate) fn enough(&self, done: usize) -> bool {
+        let late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        done >= self.rounds || (late && done >= LEAST)
+    }
+}
+
+/// A subject that proved itself, ready to be measured.
+#[derive(Debug)]
+pub(crate) struct Contender {
+    pub(crate) name: &'static str,
+    pub(crate) lacks: Vec<String>,
+    pub(crate) runner: Box<dyn Runner>,
+}
+
+/// Measures all contenders; one that fails on the way is left out, with the reason.
+pub(crate) fn sample(contenders: Vec<Contender>, effort: Effort) -> (Vec<Row>, Vec<Skipped>) {
+    let mut lanes: Vec<Lane> = contenders.into_iter().map(Lane::new).collect();
+    for _ in 0..WARM_UP {
+        lanes.iter_mut().for_each(|lane| lane.step(false));
+    }
+    let mut shuffle = Shuffle::default();
+    let mut done = 0;
+    while !effort.enough(done) {
+        for index in shuffle.order(lanes.len()) {
+            lanes[index].step(true);
+        }
+        done += 1;
+    }
+    let (mut rows, mut skipped) = (Vec::new(), Vec::new());
+    for lane in lanes {
+        match lane.finish() {
+            Ok(row) => rows.push(row),
+            Err(reason) => skipped.push(reason),
+        }
+    }
+    (rows, skipped)
+}
+
+/// One timed run.
+pub(crate) fn time(runner: &mut dyn Runner) -> Result<Duration, Error> {
+    let start = Instant::now();
+    let status = runner.run()?;
+    let took = start.elapsed();
+    if status == EXIT { Ok(took) } else { Err(Error::Status { status, expected: EXIT }) }
+}
+
+#[derive(Debug)]
+struct Lane {
+    contender: Contender,
+    times: Vec<Duration>,
+    failed: Option<Error>,
+}
+
+impl Lane {
+    fn new(contender: Contender) -> Lane {
+        Lane { contender, times: Vec::new(), failed: None }
+    }
+
+    fn step(&mut self, keep: bool) {
+        if self.failed.is_some() {
+            return;
+        }
+        match time(self.contender.runner.as_mut()) {
+            Ok(took) if keep => self.times.push(took),
+            Ok(_) => {}
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    fn finish(self) -> Result<Row, Skipped> {
+        let name = self.contender.name;
+        if let Some(error) = self.failed {
+            return Err(failed(name, self.times.len(), error));
+        }
+        let summary = stats::summarise(self.times);
+        summary
+            .map(|summary| row(name, summary, self.contender.lacks))
+            .ok_or_else(|| Skipped::subject(name, "no sample".into()))
+    }
+}
+
+/// The figures of a subject.
+pub(crate) fn row(name: &str, summary: Summary, lacks: Vec<String>) -> Row {
+    let Summary { n, min_us, p50_us, p99_us } = summary;
+    Row { subject: name.to_owned(), n, min_us, p50_us, p99_us, lacks, rate: None }
+}
+
+/// A subject that failed while it was measured.
+pub(crate) fn failed(name: &str, samples: usize, error: Error) -> Skipped {
+    let skip = Skip::from(error);
+    Skipped::subject(name, Skip { reason: format!("after {samples} samples: {skip}"), ..skip })
+}
+
+/// A new order each time (the same ones in each run), so that nobody always runs in the wake of the same other.
+#[derive(Debug)]
+pub(crate) struct Shuffle(u64);
+
+impl Default for Shuffle {
+    fn default() -> Shuffle {
+        Shuffle(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl Shuffle {
+    /// The numbers below `len`, shuffled.
+    pub(crate) fn order(&mut self, len: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..len).collect();
+        for last in (1..len).rev() {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            let other = usize::try_from(self.0 >> 33).unwrap_or_default() % (last + 1);
+            order.swap(last, other);
+        }
+        order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Fake(usize);
+
+    impl Runner for Fake {
+        fn run(&mut self) -> Result<i32, Error> {
+            self.0 += 1;
+            if self.0 < 6 { Ok(EXIT) } else { Ok(1) }
+        }
+    }
+
+    fn contender(after: usize) -> Contender {
+        Contender { name: "fake", lacks: Vec::new(), runner: Box::new(Fake(after)) }
+    }
+
+    #[test]
+    fn who_fails_on_the_way_is_left_out_with_the_reason() {
+        let (rows, skipped) = sample(vec![contender(0)], Effort { rounds: 10, deadline: None });
+        assert!(rows.is_empty());
+        assert!(skipped[0].reason.starts_with("after 2 samples: ended with status 1"), "{skipped:?}");
+    }
+
+    #[test]
+    fn a_past_deadline_still_gives_a_few_rounds() {
+        let effort = Effort { rounds: 10, deadline: Some(Instant::now()) };
+        assert!(!effort.enough(LEAST - 1) && effort.enough(LEAST));
+    }
+
+    #[test]
+    fn every_order_is_a_permutation_and_successors_vary() {
+        let mut shuffle = Shuffle::default();
+        let mut after_zero: std::collections::HashSet<usize> = std::collections::HashSet::new();
+        for _ in 0..200 {
+            let order = shuffle.order(6);
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2, 3, 4, 5]);
+            let place = order.iter().position(|index| *index == 0).unwrap();
+            after_zero.extend(order.get(place + 1));
+        }
+        assert_eq!(after_zero.len(), 5);
+    }
+}

@@ -1,0 +1,126 @@
+//! The surroundings of a case: a large parent, a host with many mounts.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{getegid, geteuid};
+
+use crate::Error;
+use crate::args::Args;
+use crate::case::Case;
+use crate::outcome::Outcome;
+use crate::stage::Stage;
+use crate::sys::{Mapping, Sharing};
+
+/// What must stay free beside the ballast.
+const RESERVE: usize = 512 << 20;
+
+/// Touched memory, until dropped.
+#[derive(Debug)]
+pub(crate) struct Ballast {
+    _memory: Mapping,
+}
+
+impl Ballast {
+    /// Touches `bytes` of memory.
+    pub(crate) fn new(bytes: usize) -> Result<Ballast, Error> {
+        let available = available_memory()?;
+        if available < bytes + RESERVE {
+            let mib = |bytes: usize| bytes >> 20;
+            let short =
+                format!("{} MiB of memory are available, {} needed", mib(available), mib(bytes + RESERVE));
+            return Err(Error::Inner(short));
+        }
+        let fill = || {
+            let mut memory = Mapping::new(bytes, Sharing::Private)?;
+            memory.touch()?;
+            io::Result::Ok(memory)
+        };
+        Ok(Ballast { _memory: fill().map_err(Error::io(format!("touch {bytes} bytes")))? })
+    }
+}
+
+fn available_memory() -> Result<usize, Error> {
+    let text = fs::read_to_string("/proc/meminfo").map_err(Error::io("read /proc/meminfo"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<usize>().ok());
+    kib.map(|kib| kib << 10).ok_or_else(|| Error::Inner("/proc/meminfo has no MemAvailable".to_owned()))
+}
+
+/// Measures `case` in a process of its own, which gives itself the mounts first.
+pub(crate) fn in_own_process(case: Case, args: &Args, deadline: Option<Instant>) -> Result<Outcome, Error> {
+    let program = std::env::current_exe().map_err(Error::io("find the bench's own program"))?;
+    let mut command = Command::new(program);
+    command.args(["--inside", "--case", case.name(), "--samples", &args.samples.to_string()]);
+    if args.quick {
+        command.arg("--quick");
+    }
+    if !args.subject.is_empty() {
+        command.args(["--subject", &args.subject.join(",")]);
+    }
+    if let Some(deadline) = deadline {
+        let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+        command.args(["--budget-ms", &left.to_string()]);
+    }
+    let output = command.stdin(Stdio::null()).stderr(Stdio::piped()).output();
+    let output = output.map_err(Error::io("start the measuring process"))?;
+    if !output.status.success() {
+        return Err(Error::Inner(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|error| Error::Inner(error.to_string()))
+}
+
+/// Moves this process, which must have a single thread, into a mount namespace with `count` mounts.
+///
+/// They are shared among themselves, as systemd makes those of a host, but none of them reaches the host.
+pub(crate) fn many_mounts(stage: &Stage, count: usize) -> Result<(), Error> {
+    own_mount_namespace()?;
+    let none: Option<&str> = None;
+    let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(none, "/", none, flags, none).map_err(Error::errno("make / private"))?;
+    let folder = stage.folder("mounts")?;
+    let info = fs::read_to_string("/proc/self/mountinfo").map_err(Error::io("read /proc/self/mountinfo"))?;
+    for index in info.lines().count()..count {
+        one_more(&folder, index)?;
+    }
+    let flags = MsFlags::MS_REC | MsFlags::MS_SHARED;
+    mount(none, "/", none, flags, none).map_err(Error::errno("make / shared"))
+}
+
+/// Each second one a tmpfs, as of containers' `/dev/shm`, the others binds, as of volumes.
+fn one_more(folder: &Path, index: usize) -> Result<(), Error> {
+    let target = folder.join(index.to_string());
+    fs::create_dir(&target).map_err(Error::io(format!("make {}", target.display())))?;
+    let none: Option<&str> = None;
+    let done = if index.is_multiple_of(2) {
+        mount(Some("tmpfs"), &target, Some("tmpfs"), MsFlags::empty(), Some("size=4k"))
+    } else {
+        mount(Some(&target), &target, none, MsFlags::MS_BIND, none)
+    };
+    done.map_err(Error::errno(format!("mount on {}", target.display())))
+}
+
+/// Without privilege the mount namespace is one of a user namespace, whose root is the caller.
+fn own_mount_namespace() -> Result<(), Error> {
+    let (uid, gid) = (geteuid(), getegid());
+    if uid.is_root() {
+        return unshare(CloneFlags::CLONE_NEWNS).map_err(Error::errno("make a mount namespace"));
+    }
+    let kinds = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS;
+    unshare(kinds).map_err(Error::errno("make a user and a mount namespace"))?;
+    let maps = [
+        ("setgroups", "deny".to_owned()),
+        ("uid_map", format!("0 {uid} 1")),
+        ("gid_map", format!("0 {gid} 1")),
+    ];
+    for (file, content) in maps {
+        let path = format!("/proc/self/{file}");
+        fs::write(&path, content).map_err(Error::io(format!("write {path}")))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! The unsafe ground: system calls by inline assembly and anonymous memory.
+
+mod memory;
+mod raw;
+
+pub(crate) use memory::{Mapping, Sharing};
+pub(crate) use raw::{Reg, fill, raw};
+
+/// A system call by its `libc::SYS_*` number, with up to six arguments; answers as the kernel does, `-errno` on failure.
+macro_rules! syscall {
+    ($number:expr $(, $argument:expr)* $(,)?) => {
+        $crate::sys::raw($number, $crate::sys::fill([$($crate::sys::Reg::reg($argument)),*]))
+    };
+}
+pub(crate) use syscall;
