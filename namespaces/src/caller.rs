@@ -2,8 +2,8 @@
 
 use crate::subid::covers;
 use crate::{
-    Error, IdMap, IdMaps, IdRange, InsideId, Lack, MapFault, OutsideId, Result, Setgroups, SubIdRange,
-    SubIds, User, find_helper,
+    Error, IdMap, IdMaps, IdRange, InsideId, Lack, OutsideId, Result, Setgroups, SubIdRange, SubIds, User,
+    find_helper,
 };
 use rustix::thread::{CapabilitySet, capabilities};
 use std::path::PathBuf;
@@ -85,7 +85,7 @@ fn read_own_map(path: &str) -> Result<IdMap> {
 
 impl IdMaps {
     /// The rootless default: container 0 is the caller's effective user and group, nothing else is mapped, and
-    /// `setgroups` is denied. Always [`How::Direct`].
+    /// `setgroups` is denied. This is [`How::Direct`] for every caller, but for uid 0 without `CAP_SETFCAP`.
     ///
     /// # Errors
     /// [`Error::IdMap`] if an id of the caller is 4294967295, which the kernel never gives.
@@ -169,12 +169,18 @@ impl View<'_> {
         Error::NotPermitted { map: self.map, lack }
     }
 
+    /// Stricter than [`IdMap::compose`]: the kernel does not split a range over two of the caller's own map.
     fn known_here(&self, map: &IdMap) -> Result<()> {
-        match map.compose(self.own) {
-            Err(Error::IdMap(MapFault::NotCovered(range))) => Err(self.lacks(Lack::NotMappedHere { range })),
-            // More than 340 pieces in the first namespace's terms: the kernel does not split, it refuses such a range.
-            Err(error) => Err(error),
-            Ok(_) => Ok(()),
+        let within = |range: IdRange, own: IdRange| {
+            let first = range.outside().get();
+            [first, first + (range.count() - 1)]
+                .into_iter()
+                .all(|id| own.to_outside(InsideId::new(id)).is_some())
+        };
+        let known = |range: &&IdRange| self.own.ranges().iter().any(|own| within(**range, *own));
+        match map.ranges().iter().find(|range| !known(range)) {
+            Some(range) => Err(self.lacks(Lack::NotMappedHere { range: *range })),
+            None => Ok(()),
         }
     }
 
@@ -301,6 +307,9 @@ mod tests {
         let nested = Caller { uid_map: IdMap::parse(b"0 1000 1").expect("valid"), ..root() };
         let (map, missing) = lack(&maps("0 100000 65536", "0 0 1", Allow), &nested);
         assert!(map == "uid_map" && matches!(missing, Lack::NotMappedHere { .. }));
+        let pieces = Caller { uid_map: IdMap::parse(b"0 1000 1\n1 100000 65536").expect("valid"), ..root() };
+        let (_, missing) = lack(&maps("0 0 2", "0 0 1", Allow), &pieces);
+        assert!(matches!(missing, Lack::NotMappedHere { .. }), "a range over two of the own map");
     }
 
     #[test]

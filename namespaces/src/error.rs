@@ -164,9 +164,9 @@ pub enum Error {
         /// The kernel's reason.
         errno: Errno,
     },
-    /// A mount namespace can only be bound in an older mount namespace, and below a mount that is not shared:
+    /// A mount namespace can only be bound in an older mount namespace, and not below a mount that it shares:
     /// otherwise it would hold itself.
-    #[error("mnt:[{inode}] cannot be bound to {path}: {rule}: EINVAL (Invalid argument)")]
+    #[error("mnt:[{inode}] cannot be bound to {path}: {rule}: {errno}")]
     MountNamespaceLoop {
         /// The inode number of the namespace.
         inode: u64,
@@ -174,6 +174,18 @@ pub enum Error {
         path: PathBuf,
         /// The broken rule.
         rule: &'static str,
+        /// `ELOOP` or `EINVAL`.
+        errno: Errno,
+    },
+    /// After another error, the file that had been made could not be removed.
+    #[error("{cause}; and the empty file {path} is left behind: {errno}")]
+    LeftBehind {
+        /// The file.
+        path: PathBuf,
+        /// What failed first.
+        cause: Box<Error>,
+        /// Why the file could not be removed.
+        errno: Errno,
     },
     /// There is no namespace mounted on the path.
     #[error("{path} is not a mounted namespace")]
@@ -300,11 +312,12 @@ impl Error {
             | Self::Enter { errno, .. }
             | Self::JoinProcess { errno, .. }
             | Self::Bind { errno, .. }
+            | Self::MountNamespaceLoop { errno, .. }
             | Self::Unbind { errno, .. }
             | Self::HelperRun { errno, .. }
             | Self::Loopback { errno, .. } => Some(*errno),
             Self::OutOfReach { .. } => Some(Errno::from_raw(libc::EPERM)),
-            Self::MountNamespaceLoop { .. } => Some(Errno::from_raw(libc::EINVAL)),
+            Self::LeftBehind { cause, .. } => cause.errno(),
             _ => None,
         }
     }

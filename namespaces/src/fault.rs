@@ -83,8 +83,8 @@ pub enum Lack {
         /// The range in question.
         range: IdRange,
     },
-    /// Ids outside are not mapped in the caller's own user namespace.
-    #[error("the range \"{range}\" is not wholly mapped in the caller's user namespace")]
+    /// Ids outside are not mapped in the caller's own user namespace, or by several of its ranges.
+    #[error("the range \"{range}\" is not within one range of the caller's own user namespace")]
     NotMappedHere {
         /// The range in question.
         range: IdRange,

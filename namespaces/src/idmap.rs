@@ -113,10 +113,11 @@ impl IdMap {
 
     /// This map seen from one level further out: the outside of this map is the inside of `parent`.
     ///
-    /// A range is split where the parent's ranges make it necessary.
+    /// A range is split where the parent's ranges make it necessary. (The kernel is stricter when a map is written: it
+    /// refuses a range that needs a split with `EPERM`.)
     ///
     /// # Errors
-    /// [`MapFault::NotCovered`] if an id is not mapped by the parent (the kernel refuses such a map with `EPERM`);
+    /// [`MapFault::NotCovered`] if an id is not mapped by the parent;
     /// [`MapFault::TooManyRanges`].
     pub fn compose(&self, parent: &Self) -> Result<Self> {
         let mut composed = Vec::new();

@@ -6,7 +6,7 @@ use crate::{Error, Kind, Namespace, Result};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat};
 use rustix::io::Errno as Raw;
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree, unmount};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 /// What to do about the file that a namespace is to be bound to.
@@ -33,24 +33,15 @@ impl Namespace {
     ///
     /// # Errors
     /// [`Error::Bind`] with the step that failed; [`Error::MountNamespaceLoop`] for a mount namespace that is the
-    /// caller's own or older, or a mount point below a shared mount.
+    /// caller's own or older, or whose mounts would get the new mount by propagation.
     pub fn bind_to(&self, path: impl AsRef<Path>, mount_point: MountPoint) -> Result<()> {
         let path = path.as_ref();
-        let (target, created) = self.mount_point(path, mount_point)?;
-        let result = self.mount_on(&target, path);
-        if result.is_err() && created {
-            drop(target);
-            unlinkat(CWD, path, AtFlags::empty()).map_err(|errno| self.bind_error("unlink", path, errno))?;
-        }
-        result
-    }
-
-    fn mount_point(&self, path: &Path, mount_point: MountPoint) -> Result<(OwnedFd, bool)> {
         let created = mount_point == MountPoint::Create && self.create_file(path)?;
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let target =
-            openat(CWD, path, flags, Mode::empty()).map_err(|errno| self.bind_error("open", path, errno))?;
-        Ok((target, created))
+        let result = self.mount_on(path);
+        match result {
+            Err(cause) if created => Err(take_away(path, cause)),
+            result => result,
+        }
     }
 
     /// Says whether there was none.
@@ -63,26 +54,31 @@ impl Namespace {
         }
     }
 
-    fn mount_on(&self, target: &OwnedFd, path: &Path) -> Result<()> {
+    fn mount_on(&self, path: &Path) -> Result<()> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let target =
+            openat(CWD, path, flags, Mode::empty()).map_err(|errno| self.bind_error("open", path, errno))?;
         let flags =
             OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-        let mount = open_tree(self.as_fd(), c"", flags).map_err(|errno| {
-            self.loop_error(errno, path, "it is the caller's own mount namespace or older")
-                .unwrap_or_else(|| self.bind_error("open_tree", path, errno))
-        })?;
+        let mount =
+            open_tree(self.as_fd(), c"", flags).map_err(|errno| self.bind_error("open_tree", path, errno))?;
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-        move_mount(&mount, c"", target, c"", flags).map_err(|errno| {
-            self.loop_error(errno, path, "the mount point must not be below a shared mount")
-                .unwrap_or_else(|| self.bind_error("move_mount", path, errno))
-        })
+        move_mount(&mount, c"", &target, c"", flags).map_err(|errno| self.move_error(path, errno))
     }
 
-    fn loop_error(&self, errno: Raw, path: &Path, rule: &'static str) -> Option<Error> {
-        (self.kind() == Kind::Mnt && errno == Raw::INVAL).then(|| Error::MountNamespaceLoop {
+    /// The kernel refuses a mount namespace that would hold itself, at once or by propagation.
+    fn move_error(&self, path: &Path, errno: Raw) -> Error {
+        let rule = match (self.kind(), errno) {
+            (Kind::Mnt, Raw::LOOP) => "it is the caller's own mount namespace or older",
+            (Kind::Mnt, Raw::INVAL) => "the mount point is below a mount that it shares",
+            _ => return self.bind_error("move_mount", path, errno),
+        };
+        Error::MountNamespaceLoop {
             inode: self.identity().ino,
             path: path.to_owned(),
             rule,
-        })
+            errno: errno::rustix(errno),
+        }
     }
 
     fn bind_error(&self, step: &'static str, path: &Path, errno: Raw) -> Error {
@@ -92,6 +88,16 @@ impl Namespace {
             inode: self.identity().ino,
             path: path.to_owned(),
             errno: errno::rustix(errno),
+        }
+    }
+}
+
+/// Removes the file that was made for a mount which then failed; gives the error to report.
+fn take_away(path: &Path, cause: Error) -> Error {
+    match unlinkat(CWD, path, AtFlags::empty()) {
+        Ok(()) => cause,
+        Err(errno) => {
+            Error::LeftBehind { path: path.to_owned(), cause: Box::new(cause), errno: errno::rustix(errno) }
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::{Errno, Error, Result};
 use rustix::time::{ClockId, clock_gettime};
 use std::fmt;
 use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
 
 const SECOND: u32 = 1_000_000_000;
 /// `KTIME_SEC_MAX` of the kernel: the seconds in 2^63 - 1 nanoseconds.
@@ -110,10 +111,9 @@ impl TimeOffsets {
     /// # Errors
     /// [`Error::Read`], with `ENOENT` if the kernel has no time namespaces; those of [`TimeOffsets::parse`].
     pub fn current() -> Result<Self> {
-        let path = "/proc/thread-self/timens_offsets";
-        // The file is only in the directory of the process where the kernel does not show it for threads.
-        let text = std::fs::read(path).or_else(|_| std::fs::read("/proc/self/timens_offsets"));
-        Self::parse(&text.map_err(|error| Error::Read { path: path.into(), errno: Errno::of(&error) })?)
+        let path = own_offsets_file()?;
+        let text = std::fs::read(&path).map_err(|error| Error::Read { path, errno: Errno::of(&error) })?;
+        Self::parse(&text)
     }
 
     /// Writes both offsets for the children of a process, by one write.
@@ -137,6 +137,15 @@ impl fmt::Display for TimeOffsets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "monotonic {}\nboottime {}", self.monotonic, self.boottime)
     }
+}
+
+/// The kernel shows the file only in `/proc/N`, which exists for the number of a thread too.
+fn own_offsets_file() -> Result<PathBuf> {
+    let link = Path::new("/proc/thread-self");
+    let target = std::fs::read_link(link)
+        .map_err(|error| Error::Read { path: link.to_owned(), errno: Errno::of(&error) })?;
+    let thread = target.file_name().unwrap_or_default();
+    Ok(Path::new("/proc").join(thread).join("timens_offsets"))
 }
 
 fn parse_line(line: &[u8]) -> Option<(&[u8], Offset)> {

@@ -78,10 +78,13 @@ fn the_first_namespace_has_no_parent_in_reach() {
 
 #[test]
 fn enters_and_comes_back() {
-    require_root!();
-    let child = Sleeper::start(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).expect("root may");
+    require_root_of_a_namespace!();
+    let child = Sleeper::start(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
+        .expect("root may, also of a user namespace");
     let pidfd = child.pidfd();
     on_own_thread(move || {
+        // A home of its own: the root of a user namespace could not go back to the host's.
+        nix::sched::unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).expect("as the child");
         for kind in [Kind::Net, Kind::Mnt] {
             let home = Namespace::of_current(kind).expect("own");
             let there = Namespace::of_pidfd(&pidfd, kind).expect("of the child");
@@ -95,8 +98,9 @@ fn enters_and_comes_back() {
 
 #[test]
 fn joins_several_at_once() {
-    require_root!();
-    let child = Sleeper::start(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS).expect("root may");
+    require_root_of_a_namespace!();
+    let child = Sleeper::start(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS)
+        .expect("root may, also of a user namespace");
     let pidfd = child.pidfd();
     on_own_thread(move || {
         join_process(&pidfd, Kind::Net | Kind::Uts).expect("join");
@@ -120,9 +124,9 @@ fn a_refused_enter_names_the_namespace() {
 
 #[test]
 fn loopback_comes_up() {
-    require_root!();
+    require_root_of_a_namespace!();
     on_own_thread(|| {
-        nix::sched::unshare(CloneFlags::CLONE_NEWNET).expect("root may");
+        nix::sched::unshare(CloneFlags::CLONE_NEWNET).expect("root may, also of a user namespace");
         let server = || std::net::UdpSocket::bind("127.0.0.1:0").and_then(|s| s.send_to(b"x", "127.0.0.1:9"));
         server().expect_err("lo is down");
         loopback_up().expect("up");

@@ -20,7 +20,7 @@ macro_rules! skip {
     }};
 }
 
-/// Skips for an ordinary user, for whom even `REQUIRE_ALL=1` does not expect it.
+/// Skips for an ordinary user, for whom even `REQUIRE_ALL=1` does not expect it: real root is needed.
 #[macro_export]
 macro_rules! require_root {
     () => {
@@ -29,6 +29,42 @@ macro_rules! require_root {
             return;
         }
     };
+}
+
+/// For root goes on; for an ordinary user runs the same test again as root of a new user namespace.
+#[macro_export]
+macro_rules! require_root_of_a_namespace {
+    () => {
+        if !$crate::common::is_root() {
+            fn here() {}
+            $crate::common::run_in_user_namespace(std::any::type_name_of_val(&here));
+            return;
+        }
+    };
+}
+
+/// Starts this test binary for one test, given as `binary::test::here`.
+pub fn run_in_user_namespace(here: &str) {
+    let test = here.split("::").nth(1).expect("a test function");
+    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+    let (uid_map, gid_map) = (format!("0 {uid} 1"), format!("0 {gid} 1"));
+    let mut command = Command::new(std::env::current_exe().expect("test binary"));
+    command.args([test, "--exact", "--nocapture"]);
+    let enter = move || {
+        nix::sched::unshare(CloneFlags::CLONE_NEWUSER)?;
+        std::fs::write("/proc/self/setgroups", "deny")?;
+        std::fs::write("/proc/self/uid_map", &uid_map)?;
+        std::fs::write("/proc/self/gid_map", &gid_map)
+    };
+    #[allow(unsafe_code)]
+    // SAFETY: system calls only; the short paths need no allocation.
+    unsafe {
+        command.pre_exec(enter);
+    }
+    match command.status() {
+        Ok(status) => assert!(status.success(), "{test} as root of a user namespace: {status}"),
+        Err(error) => skip!("user namespaces cannot be made here: {error}"),
+    }
 }
 
 pub fn is_root() -> bool {
