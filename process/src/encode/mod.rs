@@ -1,0 +1,110 @@
+//! From a plan to the init's program: each step becomes one or more operations.
+
+mod builder;
+mod credentials;
+mod files;
+mod mount;
+mod process;
+mod program;
+
+pub(crate) use program::{Operation, Program};
+
+use builder::Builder;
+
+use crate::Error;
+use crate::init::format::{code, flag};
+use crate::plan::{Plan, Step};
+use program::Value;
+
+/// What the encoder has to know of the system.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context {
+    /// The highest capability of this kernel.
+    pub(crate) last_capability: u32,
+    /// The init comes with inheritable and ambient capabilities, which it clears; these are left.
+    pub(crate) raised: Option<u64>,
+}
+
+/// Which part of a plan an operation belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// A step, by index.
+    Step(usize),
+    /// What every plan begins or ends with.
+    Frame(&'static str),
+    /// The exec of the program.
+    Exec,
+}
+
+/// Where an error of an operation comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Label {
+    /// The part of the plan.
+    pub(crate) part: Part,
+    /// The system call, if one was made.
+    pub(crate) call: Option<&'static str>,
+}
+
+/// Encodes a whole plan.
+pub(crate) fn encode(plan: &Plan, context: Context) -> Result<Program, Error> {
+    plan.validate()?;
+    let mut builder = Builder::new(plan, context);
+    prologue(&mut builder)?;
+    for (index, step) in plan.steps.iter().enumerate() {
+        builder.part = Part::Step(index);
+        lower(&mut builder, index, step)?;
+    }
+    epilogue(&mut builder)?;
+    Ok(builder.finish())
+}
+
+/// Opens what must be opened while the process still owns its files in procfs, waits for the caller, and makes
+/// the process invisible to debuggers.
+fn prologue(builder: &mut Builder<'_>) -> Result<(), Error> {
+    const PR_SET_DUMPABLE: u64 = 4;
+    process::open_own_files(builder)?;
+    builder.part = Part::Frame("wait for the caller");
+    if builder.plan.rendezvous {
+        let sync = Operation::new(code::SYNC).flags(flag::SILENT).bytes(Vec::new()).bytes(Vec::new());
+        builder.push(sync, None);
+    }
+    builder.part = Part::Frame("prepare the init");
+    builder.call("prctl", libc::SYS_prctl, [Value::Number(PR_SET_DUMPABLE), Value::Number(0)]);
+    credentials::clear_raised(builder);
+    Ok(())
+}
+
+/// Hands over to the program.
+fn epilogue(builder: &mut Builder<'_>) -> Result<(), Error> {
+    builder.part = Part::Frame("hand over to the program");
+    if builder.plan.stay_as_init {
+        builder.push(Operation::new(code::STAY), Some("clone3"));
+    }
+    builder.push(Operation::new(code::SIGNALS), None);
+    process::place(builder)?;
+    builder.part = Part::Exec;
+    process::exec(builder)
+}
+
+fn lower(builder: &mut Builder<'_>, index: usize, step: &Step) -> Result<(), Error> {
+    match step {
+        Step::Mount(mount) => mount::mount(builder, mount),
+        Step::MountAttributes { mount, attributes } => mount::attributes(builder, mount, attributes),
+        Step::Unmount(path) => mount::unmount(builder, path),
+        Step::PivotRoot { root } => mount::pivot_root(builder, *root),
+        Step::ChangeRoot { root } => mount::change_root(builder, *root),
+        Step::Open { .. }
+        | Step::MakeTarget { .. }
+        | Step::Directory { .. }
+        | Step::Symlink { .. }
+        | Step::Node { .. }
+        | Step::Verify { .. }
+        | Step::Write { .. }
+        | Step::Sysctl { .. } => files::lower(builder, step),
+        Step::Credentials(credentials) => credentials::credentials(builder, credentials),
+        _ => process::lower(builder, index, step),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! The child as futures, over tokio.
