@@ -148,6 +148,15 @@ impl Case {
         }
     }
 
+    /// Its share of a run that must end in time, in parts: gigabytes are slow to touch and to fork.
+    pub(crate) fn weight(self) -> u32 {
+        match self {
+            Case::Bare => 1,
+            Case::Parent4 => 10,
+            _ => 3,
+        }
+    }
+
     /// What is asked of the subjects.
     pub fn shape(self) -> Shape {
         match self {

@@ -37,6 +37,9 @@ pub enum Error {
     /// The probing program did not leave the proof it must.
     #[error("did not run the program as asked: {0}")]
     Proof(String),
+    /// The surroundings of a case cannot be had.
+    #[error("{0}")]
+    Setting(String),
     /// The picture could not be drawn.
     #[error("draw the picture: {0}")]
     Plot(String),

@@ -10,7 +10,7 @@ use crate::probe;
 use crate::sample::{self, Contender, Effort};
 use crate::setting::{self, Ballast};
 use crate::stage::{Program, Stage, Task};
-use crate::subjects::{self, Runner, Skip, Subject};
+use crate::subjects::{self, Floor, Runner, Skip, Subject};
 use crate::threads::{self, Team};
 
 /// The stage and all subjects that were asked for.
@@ -56,7 +56,7 @@ impl<'a> Session<'a> {
         let skipped = |error: crate::Error| Outcome::skipped(case.name(), error.to_string());
         match case.setting() {
             Setting::Plain | Setting::Threads(_) => self.here(case, deadline),
-            Setting::Memory(bytes) => match Ballast::new(bytes) {
+            Setting::Memory(bytes) => match Ballast::new(bytes, deadline) {
                 Ok(_ballast) => self.here(case, deadline),
                 Err(error) => skipped(error),
             },
@@ -71,7 +71,8 @@ impl<'a> Session<'a> {
         let (rows, failed) = if let Setting::Threads(_) = case.setting() {
             threads::measure(ready.into_iter().map(Team::from).collect(), effort)
         } else {
-            sample::sample(ready.into_iter().filter_map(Ready::contender).collect(), effort)
+            let contenders = ready.into_iter().filter_map(Ready::contender).collect();
+            sample::sample(contenders, self.runner(&Floor, case.shape()).ok(), effort)
         };
         skipped.extend(failed);
         Outcome { case: case.name().to_owned(), rows, skipped }

@@ -1,7 +1,6 @@
 //! The surroundings of a case: a large parent, a host with many mounts.
 
 use std::fs;
-use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -19,6 +18,8 @@ use crate::sys::{Mapping, Sharing};
 
 /// What must stay free beside the ballast.
 const RESERVE: usize = 512 << 20;
+/// Touched between two looks at the clock.
+const CHUNK: usize = 64 << 20;
 
 /// Touched memory, until dropped.
 #[derive(Debug)]
@@ -27,21 +28,25 @@ pub(crate) struct Ballast {
 }
 
 impl Ballast {
-    /// Touches `bytes` of memory.
-    pub(crate) fn new(bytes: usize) -> Result<Ballast, Error> {
+    /// Touches `bytes` of memory, before `deadline`.
+    pub(crate) fn new(bytes: usize, deadline: Option<Instant>) -> Result<Ballast, Error> {
         let available = available_memory()?;
         if available < bytes + RESERVE {
             let mib = |bytes: usize| bytes >> 20;
             let short =
                 format!("{} MiB of memory are available, {} needed", mib(available), mib(bytes + RESERVE));
-            return Err(Error::Inner(short));
+            return Err(Error::Setting(short));
         }
-        let fill = || {
-            let mut memory = Mapping::new(bytes, Sharing::Private)?;
-            memory.touch()?;
-            io::Result::Ok(memory)
-        };
-        Ok(Ballast { _memory: fill().map_err(Error::io(format!("touch {bytes} bytes")))? })
+        let what = || Error::io(format!("map {bytes} bytes"));
+        let mut memory = Mapping::new(bytes, Sharing::Private).map_err(what())?;
+        memory.small_pages().map_err(what())?;
+        for start in (0..bytes).step_by(CHUNK) {
+            memory.touch(start..start + CHUNK);
+            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                return Err(Error::Setting(format!("{} MiB could not be touched in time", bytes >> 20)));
+            }
+        }
+        Ok(Ballast { _memory: memory })
     }
 }
 
@@ -49,7 +54,7 @@ fn available_memory() -> Result<usize, Error> {
     let text = fs::read_to_string("/proc/meminfo").map_err(Error::io("read /proc/meminfo"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<usize>().ok());
-    kib.map(|kib| kib << 10).ok_or_else(|| Error::Inner("/proc/meminfo has no MemAvailable".to_owned()))
+    kib.map(|kib| kib << 10).ok_or_else(|| Error::Setting("/proc/meminfo has no MemAvailable".to_owned()))
 }
 
 /// Measures `case` in a process of its own, which gives itself the mounts first.

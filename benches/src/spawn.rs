@@ -7,14 +7,14 @@ use clap::Parser;
 
 use crate::Error;
 use crate::args::Args;
-use crate::case::Setting;
+use crate::case::{Case, Setting};
 use crate::session::Session;
 use crate::setting;
 use crate::stage::Stage;
 use crate::{json, plot, report};
 
-/// What `--quick` may take, with two seconds kept for the way in and out.
-const QUICK: Duration = Duration::from_secs(26);
+/// What `--quick` plans with; the least number of rounds may take a case beyond its share.
+const QUICK: Duration = Duration::from_secs(24);
 
 /// Runs the bench with the arguments of this process.
 pub fn main() -> ExitCode {
@@ -37,8 +37,8 @@ fn outside(args: &Args) -> Result<(), Error> {
     let cases = args.cases();
     let mut outcomes = Vec::new();
     for (done, case) in cases.iter().enumerate() {
-        let share = |left: Duration| left / u32::try_from(cases.len() - done).unwrap_or(1);
-        let deadline = args.quick.then(|| Instant::now() + share(QUICK.saturating_sub(start.elapsed())));
+        let left = QUICK.saturating_sub(start.elapsed());
+        let deadline = args.quick.then(|| Instant::now() + share(left, &cases[done..]));
         let outcome = session.case(*case, deadline);
         report::print(&outcome);
         session.drop_hung(&outcome);
@@ -52,6 +52,12 @@ fn outside(args: &Args) -> Result<(), Error> {
         sink.write(&outcomes)?;
     }
     Ok(())
+}
+
+/// What the first of `cases` may take of the time that is left for all of them.
+fn share(left: Duration, cases: &[Case]) -> Duration {
+    let all: u32 = cases.iter().map(|case| case.weight()).sum();
+    cases.first().map_or(left, |first| left * first.weight() / all.max(1))
 }
 
 /// The measuring process of a case that needs mounts of its own.

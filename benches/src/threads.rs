@@ -12,6 +12,8 @@ use crate::subjects::Runner;
 
 /// Spawns of a block, by one thread and then by all threads together.
 const BLOCK: usize = 40;
+/// The same where time is short.
+const QUICK_BLOCK: usize = 16;
 
 /// A subject with one runner for each thread.
 #[derive(Debug)]
@@ -28,12 +30,13 @@ pub(crate) fn measure(teams: Vec<Team>, effort: Effort) -> (Vec<Row>, Vec<Skippe
         lane.warm_up();
     }
     let mut shuffle = Shuffle::default();
-    let mut blocks = 0;
-    while blocks == 0 || !effort.enough(blocks * BLOCK) {
+    let block = if effort.deadline.is_some() { QUICK_BLOCK } else { BLOCK };
+    let mut done = 0;
+    while !effort.enough(done) {
         for index in shuffle.order(lanes.len()) {
-            lanes[index].block();
+            lanes[index].block(block);
         }
-        blocks += 1;
+        done += block;
     }
     let (mut rows, mut skipped) = (Vec::new(), Vec::new());
     for lane in lanes {
@@ -65,25 +68,25 @@ impl Lane {
         self.failed = failed;
     }
 
-    fn block(&mut self) {
+    fn block(&mut self, spawns: usize) {
         if self.failed.is_some() {
             return;
         }
-        if let Err(error) = self.single().and_then(|()| self.together()) {
+        if let Err(error) = self.single(spawns).and_then(|()| self.together(spawns)) {
             self.failed = Some(error);
         }
     }
 
-    fn single(&mut self) -> Result<(), Error> {
+    fn single(&mut self, spawns: usize) -> Result<(), Error> {
         let start = Instant::now();
-        series(self.team.runners[0].as_mut(), BLOCK)?;
+        series(self.team.runners[0].as_mut(), spawns)?;
         self.one += start.elapsed();
-        self.one_count += BLOCK;
+        self.one_count += spawns;
         Ok(())
     }
 
-    fn together(&mut self) -> Result<(), Error> {
-        let share = (BLOCK / self.team.runners.len()).max(1);
+    fn together(&mut self, spawns: usize) -> Result<(), Error> {
+        let share = (spawns / self.team.runners.len()).max(1);
         let barrier = Barrier::new(self.team.runners.len() + 1);
         let (results, took) = thread::scope(|scope| {
             let start = |runner: &mut Box<dyn Runner>| {

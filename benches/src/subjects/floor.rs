@@ -7,7 +7,7 @@ use crate::stage::Task;
 
 /// Raw system calls in a child that shares the caller's memory.
 #[derive(Debug)]
-pub(super) struct Floor;
+pub(crate) struct Floor;
 
 impl Subject for Floor {
     fn name(&self) -> &'static str {

@@ -6,6 +6,8 @@ mod floor;
 mod fork;
 mod std_command;
 
+pub(crate) use floor::Floor;
+
 use std::fmt;
 
 use crate::Error;
@@ -68,5 +70,5 @@ impl From<&str> for Skip {
 
 /// The subjects that are part of this process.
 pub fn ours() -> Vec<Box<dyn Subject>> {
-    vec![Box::new(floor::Floor), Box::new(fork::Fork), Box::new(std_command::Std)]
+    vec![Box::new(Floor), Box::new(fork::Fork), Box::new(std_command::Std)]
 }

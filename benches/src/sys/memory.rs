@@ -51,21 +51,23 @@ impl Mapping {
         }
     }
 
-    /// Writes to each page, as pages of the base size (a heap that grew bit by bit has those).
-    pub(crate) fn touch(&mut self) -> io::Result<()> {
+    /// Pages of the base size only, as a heap that grew bit by bit has them.
+    pub(crate) fn small_pages(&mut self) -> io::Result<()> {
         // SAFETY: advice about this mapping only; it changes no content.
-        if unsafe { libc::madvise(self.start.as_ptr().cast(), self.len, libc::MADV_NOHUGEPAGE) } != 0 {
-            let error = io::Error::last_os_error();
-            // EINVAL: a kernel without transparent huge pages, which is what is wanted.
-            if error.raw_os_error() != Some(libc::EINVAL) {
-                return Err(error);
-            }
+        if unsafe { libc::madvise(self.start.as_ptr().cast(), self.len, libc::MADV_NOHUGEPAGE) } == 0 {
+            return Ok(());
         }
-        for offset in (0..self.len).step_by(PAGE) {
+        let error = io::Error::last_os_error();
+        // EINVAL: a kernel without transparent huge pages, which is what is wanted.
+        if error.raw_os_error() == Some(libc::EINVAL) { Ok(()) } else { Err(error) }
+    }
+
+    /// Writes to each page of a part of the mapping.
+    pub(crate) fn touch(&mut self, part: std::ops::Range<usize>) {
+        for offset in (part.start..part.end.min(self.len)).step_by(PAGE) {
             // SAFETY: the offset is below the length, and the mapping is writable.
             unsafe { self.start.add(offset).write_volatile(1) };
         }
-        Ok(())
     }
 
     /// The lowest address.
