@@ -13,8 +13,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 const PID_FS_MAGIC: u64 = 0x5049_4446;
 
 impl Namespace {
-    /// A namespace of the calling thread. For `Pid` and `Time` it is the one that the thread itself lives in, not
-    /// the one that its children will live in.
+    /// A namespace of the calling thread. For `Pid` and `Time` it is the one that the thread itself lives
+    /// in, not the one that its children will live in.
     ///
     /// # Errors
     /// [`Error::KindNotInKernel`]; [`Error::OfProcess`] without `/proc`.
@@ -24,12 +24,12 @@ impl Namespace {
 
     /// A namespace of the process (or thread) with this number in the pid namespace that `/proc` shows.
     ///
-    /// A number may be used again once its process has been waited for: prefer [`Namespace::of_pidfd`] but for one's
-    /// own children.
+    /// A number may be used again once its process has been waited for: prefer [`Namespace::of_pidfd`] but
+    /// for one's own children.
     ///
     /// # Errors
-    /// [`Error::ProcessGone`], [`Error::KindNotInKernel`], [`Error::OfProcess`] with `EACCES` where the caller may
-    /// not trace the process.
+    /// [`Error::ProcessGone`], [`Error::KindNotInKernel`], [`Error::OfProcess`] with `EACCES` where the
+    /// caller may not trace the process.
     ///
     /// # Privileges
     /// The right to trace the process, `ptrace(2)` (`PTRACE_MODE_READ_FSCREDS`).
@@ -43,8 +43,8 @@ impl Namespace {
     /// `/proc/PID/ns` is opened and then the process checked to be still there.
     ///
     /// # Errors
-    /// As [`Namespace::of_pid`]; [`Error::OfProcess`] with `EBADF` if the descriptor is not a pidfd, and with `ENXIO`
-    /// if the process is not in the pid namespace that `/proc` shows (before Linux 6.11).
+    /// As [`Namespace::of_pid`]; [`Error::OfProcess`] with `EBADF` if the descriptor is not a pidfd, and
+    /// with `ENXIO` if the process is not in the pid namespace that `/proc` shows (before Linux 6.11).
     ///
     /// # Privileges
     /// As [`Namespace::of_pid`].
@@ -94,7 +94,8 @@ fn has_ended(pidfd: BorrowedFd<'_>) -> std::result::Result<bool, Errno> {
     poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).map(|ready| ready > 0).map_err(errno::rustix)
 }
 
-/// The `Pid:` line of a pidfd's fdinfo, `pidfd_open(2)`: -1 once it has been waited for, 0 outside of our namespace.
+/// The `Pid:` line of a pidfd's fdinfo, `pidfd_open(2)`: -1 once it has been waited for, 0 outside of our
+/// namespace.
 fn pid_of_fdinfo(info: &[u8]) -> Option<i32> {
     let info = std::str::from_utf8(info).ok()?;
     info.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()

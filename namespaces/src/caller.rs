@@ -47,7 +47,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The calling thread: its ids, capabilities, `/etc/passwd`, `/etc/subuid`, `/etc/subgid`, `PATH`, `/proc`.
+    /// The calling thread: its ids, capabilities, `/etc/passwd`, `/etc/subuid`, `/etc/subgid`, `PATH`,
+    /// `/proc`.
     ///
     /// # Errors
     /// [`Error::Read`]; [`Error::IdMap`] in a user namespace whose own map was not written.
@@ -84,8 +85,9 @@ fn read_own_map(path: &str) -> Result<IdMap> {
 }
 
 impl IdMaps {
-    /// The rootless default: container 0 is the caller's effective user and group, nothing else is mapped, and
-    /// `setgroups` is denied. This is [`How::Direct`] for every caller, but for uid 0 without `CAP_SETFCAP`.
+    /// The rootless default: container 0 is the caller's effective user and group, nothing else is mapped,
+    /// and `setgroups` is denied. This is [`How::Direct`] for every caller, but for uid 0 without
+    /// `CAP_SETFCAP`.
     ///
     /// # Errors
     /// [`Error::IdMap`] if an id of the caller is 4294967295, which the kernel never gives.
@@ -97,8 +99,8 @@ impl IdMaps {
         })
     }
 
-    /// Decides how this caller can write these maps for a user namespace that it has made. Reads nothing: everything is in
-    /// `caller`.
+    /// Decides how this caller can write these maps for a user namespace that it has made. Reads nothing:
+    /// everything is in `caller`.
     ///
     /// # Errors
     /// [`Error::NotPermitted`] which names the map and what is missing.

@@ -105,8 +105,8 @@ pub enum Error {
         /// The kernel's reason.
         errno: Errno,
     },
-    /// The owner or the parent lies outside of what the caller may see: it is neither the caller's own namespace nor
-    /// below that, or there is none above the first one.
+    /// The owner or the parent lies outside of what the caller may see: it is neither the caller's own
+    /// namespace nor below that, or there is none above the first one.
     #[error("the {relation} of {kind}:[{inode}] is out of reach: EPERM (Operation not permitted)")]
     OutOfReach {
         /// `owner` or `parent`.

@@ -49,7 +49,8 @@ pub enum MapFault {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Lack {
-    /// The helper program is not on PATH; on Debian it is in the package `uidmap`, elsewhere in `shadow-utils`.
+    /// The helper program is not on PATH; on Debian it is in the package `uidmap`, elsewhere in
+    /// `shadow-utils`.
     #[error("{helper} is not installed, which could map \"{range}\"")]
     Helper {
         /// `newuidmap` or `newgidmap`.

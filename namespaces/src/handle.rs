@@ -79,8 +79,8 @@ impl Namespace {
     /// Takes over a descriptor after a check that it is a namespace.
     ///
     /// # Errors
-    /// [`Error::NotANamespace`], [`Error::UnknownKind`]; the descriptor is closed then. An `O_PATH` descriptor of a
-    /// namespace answers no question and gives [`Error::NotANamespace`] too.
+    /// [`Error::NotANamespace`], [`Error::UnknownKind`]; the descriptor is closed then. An `O_PATH`
+    /// descriptor of a namespace answers no question and gives [`Error::NotANamespace`] too.
     pub fn from_fd(fd: OwnedFd) -> Result<Self> {
         let not_one = |fd: &OwnedFd| Error::NotANamespace { path: fd_target(fd.as_fd()) };
         if !is_nsfs(fd.as_fd()) {
@@ -124,8 +124,8 @@ impl Namespace {
         self.related(FdRequest::Parent, "parent", "NS_GET_PARENT")
     }
 
-    /// The uid that made this user namespace, as the caller's user namespace numbers it; 65534 (the overflow uid)
-    /// where it has no number there (`NS_GET_OWNER_UID`, Linux 4.11).
+    /// The uid that made this user namespace, as the caller's user namespace numbers it; 65534 (the
+    /// overflow uid) where it has no number there (`NS_GET_OWNER_UID`, Linux 4.11).
     ///
     /// # Errors
     /// [`Error::NotAUserNamespace`]: for other kinds, ask `owner()?.owner_uid()`.
@@ -139,8 +139,8 @@ impl Namespace {
     /// Moves the calling thread into this namespace (`setns(2)`).
     ///
     /// What that means differs by kind:
-    /// * `user`: the process must have one thread, and not share its root and working directory
-    ///   (`EINVAL` otherwise, and also for the caller's own user namespace). The thread gets all capabilities there.
+    /// * `user`: the process must have one thread, and not share its root and working directory (`EINVAL`
+    ///   otherwise, and also for the caller's own user namespace). The thread gets all capabilities there.
     /// * `mnt`: the thread must not share its root and working directory with others
     ///   (`unshare(CLONE_FS)` first, else `EINVAL`); both become the root of the other namespace.
     /// * `pid`: only children made afterwards live there. It must be the caller's own or one below it.
@@ -150,8 +150,8 @@ impl Namespace {
     /// Other threads stay where they are. There is no way back but another `enter` of a handle that was kept.
     ///
     /// # Privileges
-    /// `CAP_SYS_ADMIN` in the user namespace that owns this one, and (but for `user`) in the caller's own; for `mnt`
-    /// also `CAP_SYS_CHROOT`.
+    /// `CAP_SYS_ADMIN` in the user namespace that owns this one, and (but for `user`) in the caller's own;
+    /// for `mnt` also `CAP_SYS_CHROOT`.
     ///
     /// # Errors
     /// [`Error::Enter`] with `EPERM`, `EINVAL` or `EUSERS` as said above.
@@ -207,8 +207,8 @@ impl From<Namespace> for OwnedFd {
 
 /// Moves the calling thread into several namespaces of a process at once: into all of `kinds` or into none.
 ///
-/// The consequences and the privileges are those of [`Namespace::enter`] for each kind. When `User` is among them, the
-/// kernel joins it first and judges the others by the capabilities that it gives.
+/// The consequences and the privileges are those of [`Namespace::enter`] for each kind. When `User` is
+/// among them, the kernel joins it first and judges the others by the capabilities that it gives.
 ///
 /// Needs Linux 5.8, `setns(2)`.
 ///

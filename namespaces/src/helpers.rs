@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 impl IdMaps {
-    /// Lets `newuidmap` and `newgidmap` of `PATH` write the maps, which may use what `/etc/subuid` and `/etc/subgid` lend
-    /// to the calling user. `setgroups` is denied first if wanted.
+    /// Lets `newuidmap` and `newgidmap` of `PATH` write the maps, which may use what `/etc/subuid` and
+    /// `/etc/subgid` lend to the calling user. `setgroups` is denied first if wanted.
     ///
-    /// `pid` and `proc_dir` are the same process: a child that the caller has not waited for, so that the number
-    /// stays its own. Starts two processes and waits for them; `SIGCHLD` must not be ignored.
+    /// `pid` and `proc_dir` are the same process: a child that the caller has not waited for, so that the
+    /// number stays its own. Starts two processes and waits for them; `SIGCHLD` must not be ignored.
     ///
     /// # Errors
     /// [`Error::NotPermitted`] with [`Lack::Helper`] if a program is not installed; [`Error::HelperRun`];

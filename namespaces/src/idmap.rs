@@ -27,8 +27,8 @@ impl IdMap {
     /// The map with these ranges, in this order.
     ///
     /// # Errors
-    /// [`crate::Error::IdMap`] with [`MapFault::Empty`], [`MapFault::TooManyRanges`], [`MapFault::OverlapInside`] or
-    /// [`MapFault::OverlapOutside`].
+    /// [`crate::Error::IdMap`] with [`MapFault::Empty`], [`MapFault::TooManyRanges`],
+    /// [`MapFault::OverlapInside`] or [`MapFault::OverlapOutside`].
     pub fn new(ranges: Vec<IdRange>) -> Result<Self> {
         if ranges.is_empty() {
             return Err(MapFault::Empty.into());
@@ -64,8 +64,8 @@ impl IdMap {
     /// Reads the text of the kernel's file; any white space between the numbers.
     ///
     /// # Errors
-    /// [`MapFault::Syntax`] with the line, the faults of [`IdRange::new`] and [`IdMap::new`]. The file of a namespace
-    /// whose map was not written yet is [`MapFault::Empty`].
+    /// [`MapFault::Syntax`] with the line, the faults of [`IdRange::new`] and [`IdMap::new`]. The file of a
+    /// namespace whose map was not written yet is [`MapFault::Empty`].
     pub fn parse(text: &[u8]) -> Result<Self> {
         let text = text.strip_suffix(b"\n").unwrap_or(text);
         if text.is_empty() {
@@ -113,8 +113,8 @@ impl IdMap {
 
     /// This map seen from one level further out: the outside of this map is the inside of `parent`.
     ///
-    /// A range is split where the parent's ranges make it necessary. (The kernel is stricter when a map is written: it
-    /// refuses a range that needs a split with `EPERM`.)
+    /// A range is split where the parent's ranges make it necessary. (The kernel is stricter when a map is
+    /// written: it refuses a range that needs a split with `EPERM`.)
     ///
     /// # Errors
     /// [`MapFault::NotCovered`] if an id is not mapped by the parent;

@@ -11,7 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 pub enum Setgroups {
     /// As the user namespace above has it: allowed, unless it was denied there. Nothing is written.
     Allow,
-    /// Denied for ever; needed for an unprivileged map of the own group, because leaving a group could give rights.
+    /// Denied for ever; needed for an unprivileged map of the own group, because leaving a group could give
+    /// rights.
     Deny,
 }
 
@@ -33,12 +34,12 @@ impl IdMaps {
     /// namespace. Each file can be written only once: after an error the namespace is of no use.
     ///
     /// # Privileges
-    /// The caller's effective user must have made the user namespace. A map of the own single id needs no more,
-    /// others need `CAP_SETUID` and `CAP_SETGID`; see [`IdMaps::plan_for`].
+    /// The caller's effective user must have made the user namespace. A map of the own single id needs no
+    /// more, others need `CAP_SETUID` and `CAP_SETGID`; see [`IdMaps::plan_for`].
     ///
     /// # Errors
-    /// [`Error::Write`] with the file and the value; [`Error::IdMap`] with [`MapFault::TooLong`], before anything is
-    /// written.
+    /// [`Error::Write`] with the file and the value; [`Error::IdMap`] with [`MapFault::TooLong`], before
+    /// anything is written.
     pub fn write_to(&self, proc_dir: BorrowedFd<'_>) -> Result<()> {
         let uid = one_write(&self.uid)?;
         let gid = one_write(&self.gid)?;

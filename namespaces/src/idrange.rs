@@ -36,8 +36,8 @@ macro_rules! id {
 id!(InsideId);
 id!(OutsideId);
 
-/// A range of consecutive ids inside that are consecutive ids outside. It is not empty, and neither end reaches
-/// 4294967295.
+/// A range of consecutive ids inside that are consecutive ids outside. It is not empty, and neither end
+/// reaches 4294967295.
 ///
 /// `Display` is the kernel's line: `inside outside count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

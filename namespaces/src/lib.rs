@@ -1,11 +1,13 @@
 //! What a process can see: Linux namespaces, as descriptors and plain plans.
 //!
-//! * [`Namespace`] is an open namespace: verified, comparable, it can be asked for its owner and entered. It comes from
-//!   a path, a process, a pidfd, or a descriptor; [`Namespace::bind_to`] keeps it alive without a process.
-//! * [`Set`] is a plan which namespaces are new and which are joined. [`Set::open`] opens them, [`join_order`] says in
-//!   which order they can be entered.
-//! * [`IdMap`] is a checked map of user or group ids, [`IdMaps`] what a new user namespace gets. [`IdMaps::plan_for`]
-//!   decides whether the caller can write them, needs `newuidmap(1)`, or lacks something, and what.
+//! * [`Namespace`] is an open namespace: verified, comparable, it can be asked for its owner and entered.
+//!   It comes from a path, a process, a pidfd, or a descriptor; [`Namespace::bind_to`] keeps it alive
+//!   without a process.
+//! * [`Set`] is a plan which namespaces are new and which are joined. [`Set::open`] opens them,
+//!   [`join_order`] says in which order they can be entered.
+//! * [`IdMap`] is a checked map of user or group ids, [`IdMaps`] what a new user namespace gets.
+//!   [`IdMaps::plan_for`] decides whether the caller can write them, needs `newuidmap(1)`, or lacks
+//!   something, and what.
 //! * [`TimeOffsets`] are the clocks of a new time namespace.
 //! * [`list`] shows the namespaces of the system, [`UserNamespaces`] the host setting that forbids them,
 //!   [`loopback_up`] makes 127.0.0.1 work in a new network namespace.
@@ -35,13 +37,14 @@
 //!
 //! # Errors
 //!
-//! There is one [`Error`]. Each variant is one failed operation with its operands; [`Error::errno`] gives the kernel's
-//! number, and the text ends with its name: `write "0 1000 1" to /proc/1234/uid_map: EPERM (Operation not permitted)`.
+//! There is one [`Error`]. Each variant is one failed operation with its operands; [`Error::errno`] gives
+//! the kernel's number, and the text ends with its name: `write "0 1000 1" to /proc/1234/uid_map: EPERM
+//! (Operation not permitted)`.
 //!
 //! # Platform
 //!
-//! Linux 5.8 or later with `/proc`; where a function needs more or takes a short cut on a newer kernel, it says so.
-//! See `namespaces(7)`, `user_namespaces(7)`, `setns(2)`, `ioctl_nsfs(2)`.
+//! Linux 5.8 or later with `/proc`; where a function needs more or takes a short cut on a newer kernel, it
+//! says so. See `namespaces(7)`, `user_namespaces(7)`, `setns(2)`, `ioctl_nsfs(2)`.
 #![deny(unsafe_code)]
 
 mod acquire;

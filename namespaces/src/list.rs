@@ -35,10 +35,11 @@ pub struct Listing {
 
 type Found = BTreeMap<(Kind, Identity), Listed>;
 
-/// Lists the namespaces in which the processes of `/proc` live. Those kept only by a mount or a descriptor, and those of
-/// single threads, are not seen.
+/// Lists the namespaces in which the processes of `/proc` live. Those kept only by a mount or a descriptor,
+/// and those of single threads, are not seen.
 ///
-/// A process that ends meanwhile is passed over. Reading is not atomic: counts of a busy system are approximate.
+/// A process that ends meanwhile is passed over. Reading is not atomic: counts of a busy system are
+/// approximate.
 ///
 /// # Privileges
 /// None for the caller's own processes; others need the right to trace them and are counted as unreadable.

@@ -9,8 +9,8 @@ pub struct Joined {
     pub kind: Kind,
     /// Which it is.
     pub identity: Identity,
-    /// The user namespace that owns it, the parent of that, and so on as far as the caller can see. Empty where the owner
-    /// is out of reach.
+    /// The user namespace that owns it, the parent of that, and so on as far as the caller can see. Empty
+    /// where the owner is out of reach.
     pub owners: Vec<Identity>,
 }
 
@@ -26,18 +26,21 @@ pub enum Step {
         /// Whether the joining affects children only, so that another fork must follow: true for `Pid`.
         second_fork: bool,
     },
-    /// `unshare` or `clone3` of these kinds, after everything is joined, so that a joined user namespace owns them.
+    /// `unshare` or `clone3` of these kinds, after everything is joined, so that a joined user namespace
+    /// owns them.
     Create(Kinds),
 }
 
 /// The order that works with the least privilege:
 ///
-/// 1. namespaces that the joined user namespace does not own, while the caller's own capabilities still count;
-/// 2. the joined user namespace, unless it is `caller_user`, the one that the caller is in (the kernel refuses that);
+/// 1. namespaces that the joined user namespace does not own, while the caller's own capabilities count;
+/// 2. the joined user namespace, unless it is `caller_user`, the one that the caller is in (the kernel
+///    refuses that);
 /// 3. namespaces that it, or a user namespace below it, owns;
 /// 4. the new ones.
 ///
-/// Within 1 and 3 the order is that of `joined`, but `mnt` comes last, because from then on paths mean other files.
+/// Within 1 and 3 the order is that of `joined`, but `mnt` comes last, because from then on paths mean other
+/// files.
 pub fn join_order(joined: &[Joined], new: Kinds, caller_user: Identity) -> Vec<Step> {
     let user = joined.iter().find(|namespace| namespace.kind == Kind::User).map(|user| user.identity);
     let mut ranked: Vec<_> = joined

@@ -1,4 +1,5 @@
-//! Keeping a namespace alive without a process: a bind mount of its file, as `ip netns` does; `namespaces(7)`.
+//! Keeping a namespace alive without a process: a bind mount of its file, as `ip netns` does;
+//! `namespaces(7)`.
 
 use crate::errno;
 use crate::handle::{fd_link, is_nsfs};
@@ -19,12 +20,16 @@ pub enum MountPoint {
 }
 
 impl Namespace {
-    /// Mounts this namespace on a path, so that it lives on without a process until [`unbind`] or the end of the
-    /// caller's mount namespace.
+    /// Mounts this namespace on a path, so that it lives on without a process until [`unbind`] or the end
+    /// of the caller's mount namespace.
     ///
-    /// The mount is seen in the caller's mount namespace, and where a shared mount propagates to. The last component
-    /// of the path is not followed if it is a symbolic link. A bound pid namespace whose first process has ended
-    /// cannot take new processes.
+    /// The mount is seen in the caller's mount namespace, and where a shared mount propagates to. The last
+    /// component of the path is not followed if it is a symbolic link. A bound pid namespace whose first
+    /// process has ended cannot take new processes.
+    ///
+    /// A mount namespace must be younger than the caller's. Linux 6.18 was seen to number namespaces by
+    /// CPU, so that there a younger one that was made on another CPU may be refused too; make both on one
+    /// CPU.
     ///
     /// Needs Linux 5.2 (`open_tree`, `move_mount`).
     ///
@@ -32,8 +37,8 @@ impl Namespace {
     /// `CAP_SYS_ADMIN` in the user namespace that owns the caller's mount namespace.
     ///
     /// # Errors
-    /// [`Error::Bind`] with the step that failed; [`Error::MountNamespaceLoop`] for a mount namespace that is the
-    /// caller's own or older, or whose mounts would get the new mount by propagation.
+    /// [`Error::Bind`] with the step that failed; [`Error::MountNamespaceLoop`] for a mount namespace that
+    /// is the caller's own or older, or whose mounts would get the new mount by propagation.
     pub fn bind_to(&self, path: impl AsRef<Path>, mount_point: MountPoint) -> Result<()> {
         let path = path.as_ref();
         let created = mount_point == MountPoint::Create && self.create_file(path)?;
@@ -69,7 +74,7 @@ impl Namespace {
     /// The kernel refuses a mount namespace that would hold itself, at once or by propagation.
     fn move_error(&self, path: &Path, errno: Raw) -> Error {
         let rule = match (self.kind(), errno) {
-            (Kind::Mnt, Raw::LOOP) => "it is the caller's own mount namespace or older",
+            (Kind::Mnt, Raw::LOOP) => "the kernel counts it as the caller's own mount namespace or older",
             (Kind::Mnt, Raw::INVAL) => "the mount point is below a mount that it shares",
             _ => return self.bind_error("move_mount", path, errno),
         };
@@ -104,8 +109,8 @@ fn take_away(path: &Path, cause: Error) -> Error {
 
 /// Takes away a namespace that was bound to a path, and the file itself.
 ///
-/// The namespace ends with the last process, descriptor or mount that uses it. If several are bound one over the other,
-/// the top one is unmounted and the file stays: the `unlink` step fails with `EBUSY`.
+/// The namespace ends with the last process, descriptor or mount that uses it. If several are bound one
+/// over the other, the top one is unmounted and the file stays: the `unlink` step fails with `EBUSY`.
 ///
 /// # Privileges
 /// As [`Namespace::bind_to`], and the right to remove the file.

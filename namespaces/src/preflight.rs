@@ -12,7 +12,8 @@ use std::path::PathBuf;
 const APPARMOR: &str = "kernel/apparmor_restrict_unprivileged_userns";
 const CLONE: &str = "kernel/unprivileged_userns_clone";
 
-/// The host settings about namespaces, as they stand under `/proc/sys`. `None` is a setting that this kernel lacks.
+/// The host settings about namespaces, as they stand under `/proc/sys`. `None` is a setting that this
+/// kernel lacks.
 ///
 /// ```
 /// use cofferdam_namespaces::{Diagnosis, Kind, UserNamespaces};
@@ -29,14 +30,16 @@ pub struct UserNamespaces {
     pub apparmor_restrict: Option<u64>,
     /// `kernel.unprivileged_userns_clone` (Debian, Arch): 0 lets only `CAP_SYS_ADMIN` make user namespaces.
     pub unprivileged_clone: Option<u64>,
-    /// `user.max_*_namespaces` (Linux 4.9) in the order of [`Kind::ALL`]: how many each user may have, 0 is none.
+    /// `user.max_*_namespaces` (Linux 4.9) in the order of [`Kind::ALL`]: how many each user may have, 0 is
+    /// none.
     pub max: [Option<u64>; 8],
 }
 
 /// What [`UserNamespaces`] means for a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Diagnosis {
-    /// No known setting is in the way. Filters of system calls, other security modules and used-up limits can be.
+    /// No known setting is in the way. Filters of system calls, other security modules and used-up limits
+    /// can be.
     Allowed,
     /// A setting is in the way.
     Blocked {
@@ -63,8 +66,8 @@ impl fmt::Display for Diagnosis {
 }
 
 impl UserNamespaces {
-    /// Reads the settings of this host and judges them for the calling thread, which counts as privileged with
-    /// `CAP_SYS_ADMIN`.
+    /// Reads the settings of this host and judges them for the calling thread, which counts as privileged
+    /// with `CAP_SYS_ADMIN`.
     ///
     /// # Errors
     /// Those of [`UserNamespaces::read`]; [`Error::Open`] without `/proc/sys`.
@@ -93,8 +96,8 @@ impl UserNamespaces {
         })
     }
 
-    /// What keeps a caller from making namespaces of these kinds. The two settings about unprivileged user namespaces
-    /// count only if `User` is among them and the caller is not privileged. Reads nothing.
+    /// What keeps a caller from making namespaces of these kinds. The two settings about unprivileged user
+    /// namespaces count only if `User` is among them and the caller is not privileged. Reads nothing.
     pub fn diagnose(&self, kinds: impl Into<Kinds>, privileged: bool) -> Diagnosis {
         let kinds = kinds.into();
         for (kind, max) in Kind::ALL.into_iter().zip(self.max).filter(|(kind, _)| kinds.contains(*kind)) {

@@ -63,8 +63,8 @@ impl Set {
         kinds.into().iter().fold(self, |set, kind| set.with(kind, Source::New))
     }
 
-    /// Says where the namespace of a kind comes from. To say the same twice is allowed, another source is an error of
-    /// [`Set::validate`].
+    /// Says where the namespace of a kind comes from. To say the same twice is allowed, another source is
+    /// an error of [`Set::validate`].
     #[must_use]
     pub fn with(mut self, kind: Kind, source: Source) -> Self {
         self.sources.push((kind, source));

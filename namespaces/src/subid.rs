@@ -32,7 +32,8 @@ pub struct SubIdEntry {
 pub struct SubIds {
     /// The valid lines in their order.
     pub entries: Vec<SubIdEntry>,
-    /// The numbers, from 1, of lines that are neither valid nor blank nor comments. `newuidmap` passes over them too.
+    /// The numbers, from 1, of lines that are neither valid nor blank nor comments. `newuidmap` passes over
+    /// them too.
     pub malformed: Vec<usize>,
 }
 

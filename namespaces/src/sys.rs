@@ -48,8 +48,8 @@ fn check(result: c_int) -> Result<c_int, Errno> {
 
 /// `setns(2)` of the calling thread.
 pub(crate) fn setns(fd: BorrowedFd<'_>, flags: u32) -> Result<(), Errno> {
-    // SAFETY: setns takes no pointer, and the borrow keeps the descriptor open. It changes what system calls of
-    // this thread see, never memory of this program.
+    // SAFETY: setns takes no pointer, and the borrow keeps the descriptor open. It changes what system
+    // calls of this thread see, never memory of this program.
     check(unsafe { libc::setns(fd.as_raw_fd(), flags.cast_signed()) }).map(drop)
 }
 
@@ -57,8 +57,9 @@ pub(crate) fn setns(fd: BorrowedFd<'_>, flags: u32) -> Result<(), Errno> {
 pub(crate) fn ioctl_fd(fd: BorrowedFd<'_>, request: FdRequest) -> Result<OwnedFd, Errno> {
     // SAFETY: these requests take no argument, so the kernel reads and writes no memory of ours.
     let new = check(unsafe { libc::ioctl(fd.as_raw_fd(), request.number()) })?;
-    // SAFETY: these requests return a descriptor that the kernel has just made, which nobody else owns. Callers
-    // have checked by fstatfs that the descriptor is on nsfs or pidfs, which give these numbers no other meaning.
+    // SAFETY: these requests return a descriptor that the kernel has just made, which nobody else owns.
+    // Callers have checked by fstatfs that the descriptor is on nsfs or pidfs, which give these numbers no
+    // other meaning.
     Ok(unsafe { OwnedFd::from_raw_fd(new) })
 }
 
@@ -81,8 +82,8 @@ pub(crate) fn raise_loopback() -> Result<(), (&'static str, Errno)> {
     let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
         .map_err(|errno| ("socket", rustix(errno)))?;
     let mut request = loopback_request();
-    // SAFETY: both requests read and write one ifreq through the pointer, which points to one that outlives the
-    // call and is wholly initialised.
+    // SAFETY: both requests read and write one ifreq through the pointer, which points to one that outlives
+    // the call and is wholly initialised.
     check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS as Ioctl, &raw mut request) })
         .map_err(|errno| ("SIOCGIFFLAGS", errno))?;
     // SAFETY: after a successful SIOCGIFFLAGS the union holds the flags; any bits are a valid c_short.
@@ -97,7 +98,8 @@ pub(crate) fn raise_loopback() -> Result<(), (&'static str, Errno)> {
 const IFF_UP: libc::c_short = 1;
 
 fn loopback_request() -> libc::ifreq {
-    // SAFETY: ifreq is plain old data of integers, arrays and a union of such, for which zero bytes are valid.
+    // SAFETY: ifreq is plain old data of integers, arrays and a union of such, for which zero bytes are
+    // valid.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(*b"lo") {
         *to = libc::c_char::from_ne_bytes([from]);

@@ -72,7 +72,8 @@ fn read_clock(clock: ClockId) -> Offset {
 }
 
 impl TimeOffsets {
-    /// Checks the kernel's rules: nanoseconds below a second, no clock negative now, none above half of what fits.
+    /// Checks the kernel's rules: nanoseconds below a second, no clock negative now, none above half of
+    /// what fits.
     ///
     /// # Errors
     /// [`Error::NanosecondsTooLarge`], [`Error::OffsetOutOfRange`].
@@ -118,8 +119,8 @@ impl TimeOffsets {
 
     /// Writes both offsets for the children of a process, by one write.
     ///
-    /// `proc_dir` is a directory descriptor of `/proc/PID` of a process after `unshare(CLONE_NEWTIME)`. The offsets are
-    /// frozen once a process lives in the namespace, so also after `clone3(CLONE_NEWTIME)`.
+    /// `proc_dir` is a directory descriptor of `/proc/PID` of a process after `unshare(CLONE_NEWTIME)`. The
+    /// offsets are frozen once a process lives in the namespace, so also after `clone3(CLONE_NEWTIME)`.
     ///
     /// # Privileges
     /// `CAP_SYS_TIME` in the user namespace that owns the time namespace.

@@ -18,7 +18,8 @@ pub struct User {
 }
 
 impl User {
-    /// Finds the first entry with this uid in the bytes of a passwd file; lines that are not entries are passed over.
+    /// Finds the first entry with this uid in the bytes of a passwd file; lines that are not entries are
+    /// passed over.
     pub fn parse(passwd: &[u8], uid: u32) -> Self {
         let name = passwd.split(|byte| *byte == b'\n').find_map(|line| {
             let mut fields = line.split(|byte| *byte == b':');

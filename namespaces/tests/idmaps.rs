@@ -7,6 +7,8 @@ use cofferdam_namespaces::{
 };
 use common::{CloneFlags, Sleeper};
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 
 fn parse(text: &str) -> IdMap {
     IdMap::parse(text.as_bytes()).expect("valid")
@@ -93,18 +95,20 @@ fn helpers_refuse_what_is_not_lent() {
     assert_eq!(child.read("uid_map"), "");
 }
 
-/// In a mount namespace of its own where `/etc/subuid` and `/etc/subgid` lend a range to root.
+/// Lends a range to root and one to nobody, in the private mount namespace of this thread.
+fn lend(file: &std::path::Path) -> Result<(), rustix::io::Errno> {
+    std::fs::write(file, "root:100000:65536\n65534:300000:65536\n").expect("write");
+    rustix::mount::mount_bind(file, "/etc/subuid")?;
+    rustix::mount::mount_bind(file, "/etc/subgid")
+}
+
 #[test]
 fn helpers_write_what_is_lent() {
     require_root!();
     common::in_private_mounts(|| {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let file = dir.path().join("lent");
-        std::fs::write(&file, "root:100000:65536\n").expect("write");
-        for target in ["/etc/subuid", "/etc/subgid"] {
-            if let Err(error) = rustix::mount::mount_bind(&file, target) {
-                skip!("{target} is not there: {error}");
-            }
+        if let Err(error) = lend(&dir.path().join("lent")) {
+            skip!("/etc/subuid or /etc/subgid is not there: {error}");
         }
         let mut caller = Caller::current().expect("current");
         assert_eq!(caller.subuid, [SubIdRange { first: 100_000, count: 65536 }]);
@@ -113,12 +117,45 @@ fn helpers_write_what_is_lent() {
         }
         // As if this were an ordinary user; the helpers only look at the real uid.
         (caller.cap_setuid, caller.cap_setgid) = (false, false);
-        let child = Sleeper::start(CloneFlags::CLONE_NEWUSER).expect("root may");
-        let map = parse("0 0 1\n1 100000 65536");
-        let maps = IdMaps { uid: map.clone(), gid: map.clone(), setgroups: Setgroups::Allow };
-        assert_eq!(maps.apply(&caller, child.pid(), child.proc_dir().as_fd()), Ok(How::Helpers));
-        assert_eq!(parse(&child.read("uid_map")), map);
-        assert_eq!(parse(&child.read("gid_map")), map);
-        assert_eq!(child.read("setgroups"), "allow\n");
+        write_by_helpers(&caller, &parse("0 0 1\n1 100000 65536"));
+    });
+}
+
+fn write_by_helpers(caller: &Caller, map: &IdMap) {
+    let Some(child) = Sleeper::start(CloneFlags::CLONE_NEWUSER) else {
+        skip!("user namespaces cannot be made here");
+    };
+    let maps = IdMaps { uid: map.clone(), gid: map.clone(), setgroups: Setgroups::Allow };
+    assert_eq!(maps.apply(caller, child.pid(), child.proc_dir().as_fd()), Ok(How::Helpers));
+    assert_eq!(parse(&child.read("uid_map")), *map);
+    assert_eq!(parse(&child.read("gid_map")), *map);
+    assert_eq!(child.read("setgroups"), "allow\n");
+}
+
+/// Runs a copy of this test binary as nobody, where that user was lent a range by number.
+#[test]
+fn helpers_write_for_an_ordinary_user() {
+    const INNER: &str = "COFFERDAM_TEST_INNER";
+    if std::env::var_os(INNER).is_some() {
+        let caller = Caller::current().expect("current");
+        assert!(!caller.cap_setuid, "an ordinary user");
+        if caller.user.name.is_none() || caller.newuidmap.is_none() || caller.newgidmap.is_none() {
+            skip!("there is no user nobody, or newuidmap is not installed");
+        }
+        return write_by_helpers(&caller, &parse("0 65534 1\n1 300000 65536"));
+    }
+    require_root!();
+    common::in_private_mounts(|| {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).expect("chmod");
+        if let Err(error) = lend(&dir.path().join("lent")) {
+            skip!("/etc/subuid or /etc/subgid is not there: {error}");
+        }
+        let copy = dir.path().join("test");
+        std::fs::copy(std::env::current_exe().expect("test binary"), &copy).expect("copy");
+        let mut command = std::process::Command::new(copy);
+        command.args(["helpers_write_for_an_ordinary_user", "--exact", "--nocapture"]);
+        let status = command.env(INNER, "1").uid(65534).gid(65534).current_dir("/").status().expect("start");
+        assert!(status.success(), "as nobody: {status}");
     });
 }

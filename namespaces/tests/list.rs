@@ -52,7 +52,8 @@ fn what_was_not_seen_is_counted() {
     assert!(list().expect("list").unreadable >= 1, "process 1 at least");
 }
 
-/// Other tests start and end processes meanwhile, so only the long-lived namespaces that this process is in are compared.
+/// Other tests start and end processes meanwhile, so only the long-lived namespaces that this process is in
+/// are compared.
 #[test]
 fn lsns_says_the_same() {
     let Ok(output) = Command::new("lsns").args(["-n", "-r", "-o", "NS,TYPE,PID"]).output() else {

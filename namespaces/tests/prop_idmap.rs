@@ -84,7 +84,11 @@ proptest! {
     }
 
     #[test]
-    fn composing_is_mapping_twice(map in map(), parent in map(), ids in prop::collection::vec(0u32..20_000, 50)) {
+    fn composing_is_mapping_twice(
+        map in map(),
+        parent in map(),
+        ids in prop::collection::vec(0u32..20_000, 50),
+    ) {
         let twice = |id| {
             let middle = map.to_outside(InsideId::new(id))?;
             parent.to_outside(InsideId::new(middle.get()))
@@ -113,7 +117,8 @@ proptest! {
                 for range in a.ranges() {
                     let (first, last) = (range.inside().get(), range.inside().get() + (range.count() - 1));
                     for id in [first, last] {
-                        prop_assert_eq!(left.to_outside(InsideId::new(id)), right.to_outside(InsideId::new(id)));
+                        let id = InsideId::new(id);
+                        prop_assert_eq!(left.to_outside(id), right.to_outside(id));
                     }
                 }
             }

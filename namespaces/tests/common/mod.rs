@@ -120,7 +120,8 @@ impl Drop for Sleeper {
     }
 }
 
-/// Runs the body on a thread of its own that shares no root and working directory, so that its namespaces may change.
+/// Runs the body on a thread of its own that shares no root and working directory, so that its namespaces
+/// may change.
 pub fn on_own_thread<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
     let thread = std::thread::spawn(|| {
         nix::sched::unshare(CloneFlags::CLONE_FS).expect("unshare the file system context");
@@ -136,8 +137,18 @@ pub fn on_own_thread<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'stati
 pub fn in_private_mounts<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
     use rustix::mount::{MountPropagationFlags, mount_change};
     on_own_thread(|| {
+        stay_on_this_cpu();
         nix::sched::unshare(CloneFlags::CLONE_NEWNS).expect("new mount namespace");
         mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE).expect("private");
         body()
     })
+}
+
+/// Linux 6.18 numbers namespaces in batches for each CPU: only those made on one CPU are younger than one
+/// another for the rule against mount namespaces that hold themselves. Children inherit it.
+fn stay_on_this_cpu() {
+    use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
+    let mut cpus = CpuSet::new();
+    cpus.set(sched_getcpu());
+    sched_setaffinity(None, &cpus).expect("stay on a CPU");
 }
