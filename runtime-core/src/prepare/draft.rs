@@ -1,0 +1,74 @@
+//! A plan in the making.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use cofferdam_namespaces::Namespace;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use super::paths::Made;
+use super::{Input, Maps, Prepared};
+use crate::environment::DEFAULT_PATH;
+use crate::program::Program;
+use crate::{Errno, Error, Plan, Slot, Step};
+
+/// A plan and what it needs, growing step by step.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    pub(super) plan: Plan,
+    inputs: Vec<Input<'a>>,
+    pub(super) made: Vec<Made>,
+}
+
+impl<'a> Draft<'a> {
+    /// What is executed. `host_files`: the caller's `PATH` makes sense there.
+    pub(super) fn new(program: &'a Program, host_files: bool) -> Self {
+        let mut plan = Plan::new(&program.program);
+        if let Some(arg0) = &program.arg0 {
+            plan.args = vec![arg0.clone()];
+        }
+        plan.args.extend(program.args.iter().cloned());
+        plan.env = program.environment.resolve(host_files);
+        let path = plan.env.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.clone());
+        plan.search = path.unwrap_or_else(|| DEFAULT_PATH.into());
+        let mut draft = Self { plan, inputs: Vec::new(), made: Vec::new() };
+        if let Some(cgroup) = &program.cgroup {
+            draft.plan.cgroup = Some(draft.input("the given cgroup", cgroup.as_fd()));
+        }
+        draft
+    }
+
+    pub(super) fn step(&mut self, step: Step) {
+        self.plan.steps.push(step);
+    }
+
+    pub(super) fn steps(&mut self, steps: impl IntoIterator<Item = Step>) {
+        self.plan.steps.extend(steps);
+    }
+
+    pub(super) fn input(&mut self, name: impl Into<String>, fd: BorrowedFd<'a>) -> Slot {
+        self.inputs.push(Input::Borrowed(fd));
+        self.plan.input(name)
+    }
+
+    pub(super) fn namespace(&mut self, namespace: Namespace) -> Slot {
+        let name = namespace.to_string();
+        self.inputs.push(Input::Namespace(namespace));
+        self.plan.input(name)
+    }
+
+    /// The caller's procfs. The init opens its own files there first of all, so it is given.
+    pub(super) fn proc(&mut self) -> Result<Slot, Error> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let proc = openat(CWD, "/proc", flags, Mode::empty()).map_err(|errno| Error::Path {
+            what: "procfs",
+            path: "/proc".into(),
+            errno: Errno::new(errno.raw_os_error()),
+        })?;
+        self.inputs.push(Input::Opened(proc));
+        Ok(self.plan.input("/proc"))
+    }
+
+    pub(super) fn finish(self, maps: Option<Maps>) -> Prepared<'a> {
+        Prepared { plan: self.plan, inputs: self.inputs, maps, made: self.made }
+    }
+}

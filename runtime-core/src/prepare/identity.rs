@@ -1,0 +1,234 @@
+//! Who the program is: id maps, ids, groups, capabilities.
+
+use std::path::Path;
+
+use cofferdam_namespaces::{Caller, IdMap, IdMaps, IdRange, InsideId, OutsideId, Setgroups};
+use rustix::process::{getegid, geteuid};
+use rustix::thread::{CapabilitySet as Held, capabilities as held_capabilities};
+
+use super::draft::Draft;
+use crate::enclosure::Enclosure;
+use crate::program::{Program, Wanted};
+use crate::target::Target;
+use crate::{
+    Argument, Capabilities, CapabilitySet, Credentials, DEFAULT_CAPABILITIES, Error, Namespaces, RawCall,
+    Step,
+};
+
+/// Maps for a new user namespace, and who writes them.
+#[derive(Debug)]
+pub(crate) struct Maps {
+    pub(crate) maps: IdMaps,
+    /// Known if it is not clear that the caller can write them by itself.
+    pub(crate) caller: Option<Caller>,
+}
+
+/// Who the program is.
+#[derive(Debug, Default)]
+pub(super) struct Identity {
+    pub(super) maps: Option<Maps>,
+    /// Whether some user inside is the host's root.
+    pub(super) root_of_host: bool,
+    /// The ids to take before any file is made.
+    early: Option<(u32, u32)>,
+    /// Groups are left if that is denied.
+    leave_groups: bool,
+    credentials: Credentials,
+}
+
+/// The capabilities of the calling thread.
+struct Me {
+    permitted: u64,
+    effective: Held,
+}
+
+impl Me {
+    fn look() -> Result<Self, Error> {
+        let sets = held_capabilities(None).map_err(Error::call("capget"))?;
+        Ok(Self { permitted: sets.permitted.bits(), effective: sets.effective })
+    }
+
+    fn is_root(&self) -> bool {
+        geteuid().is_root() && self.effective.contains(Held::SETUID | Held::SETGID | Held::SETFCAP)
+    }
+}
+
+impl Identity {
+    /// The identity in the namespaces of a command.
+    pub(super) fn of_command(program: &Program, enclosure: &Enclosure) -> Result<Self, Error> {
+        let me = Me::look()?;
+        if enclosure.new.contains(Namespaces::USER) {
+            return Self::mapped(program, enclosure, &me);
+        }
+        if enclosure.joined_kinds().contains(Namespaces::USER) {
+            let (uid, gid) = (program.user.unwrap_or(0), program.group.unwrap_or(0));
+            let capabilities = Some(capabilities(program.capabilities, uid == 0, u64::MAX));
+            let credentials =
+                Credentials { uid: Some(uid), gid: Some(gid), groups: program.groups.clone(), capabilities };
+            let leave_groups = program.groups.is_none();
+            return Ok(Self {
+                early: Some((0, 0)),
+                leave_groups,
+                credentials,
+                root_of_host: true,
+                ..Self::default()
+            });
+        }
+        Ok(Self::unmapped(program, &me))
+    }
+
+    /// The identity of a process that joins another one.
+    pub(super) fn of_exec(program: &Program, target: &Target, other_user: bool) -> Result<Self, Error> {
+        if !other_user {
+            return Ok(Self::unmapped(program, &Me::look()?));
+        }
+        let (uid_map, gid_map, setgroups) = target.maps()?;
+        let maps = IdMaps { uid: uid_map, gid: gid_map, setgroups };
+        let credentials = inside(program, &maps, target.bounding()?)?;
+        Ok(Self { credentials, ..Self::default() })
+    }
+
+    /// In a new user namespace.
+    fn mapped(program: &Program, enclosure: &Enclosure, me: &Me) -> Result<Self, Error> {
+        let maps = maps(enclosure, me)?;
+        let credentials = inside(program, &maps.maps, u64::MAX)?;
+        let (uid, gid) = (first(&maps.maps.uid), first(&maps.maps.gid));
+        let is = |map: &IdMap, outside, id| map.to_inside(OutsideId::new(outside)) == Some(InsideId::new(id));
+        let settled =
+            is(&maps.maps.uid, geteuid().as_raw(), uid) && is(&maps.maps.gid, getegid().as_raw(), gid);
+        Ok(Self {
+            early: (!settled).then_some((uid, gid)),
+            root_of_host: maps.maps.uid.to_inside(OutsideId::new(0)).is_some(),
+            maps: Some(maps),
+            leave_groups: false,
+            credentials,
+        })
+    }
+
+    /// In the caller's own user namespace.
+    fn unmapped(program: &Program, me: &Me) -> Self {
+        let uid = program.user.unwrap_or(geteuid().as_raw());
+        let groups = me.effective.contains(Held::SETGID).then(Vec::new);
+        let bounded = me.effective.contains(Held::SETPCAP) || program.capabilities != Wanted::Default;
+        let credentials = Credentials {
+            uid: program.user,
+            gid: program.group,
+            groups: program.groups.clone().or(groups),
+            capabilities: bounded.then(|| capabilities(program.capabilities, uid == 0, me.permitted)),
+        };
+        Self { root_of_host: me.permitted != 0, credentials, ..Self::default() }
+    }
+
+    /// Takes the ids that own what is made, if the caller's own id is not one of them: files cannot be made by a user
+    /// without a number in the namespace.
+    pub(super) fn settle(&self, draft: &mut Draft<'_>) {
+        if let Some((uid, gid)) = self.early {
+            draft.step(Step::Credentials(Credentials {
+                uid: Some(uid),
+                gid: Some(gid),
+                ..Credentials::default()
+            }));
+        }
+        if self.leave_groups {
+            draft.step(Step::Call(RawCall {
+                name: "setgroups".into(),
+                number: u32::try_from(libc::SYS_setgroups).unwrap_or(0),
+                arguments: vec![Argument::Number(0), Argument::Number(0)],
+                into: None,
+                tolerate: Some(libc::EPERM),
+            }));
+        }
+    }
+
+    /// The last change of ids, if any.
+    pub(super) fn credentials(&self) -> Option<Credentials> {
+        (self.credentials != Credentials::default()).then(|| self.credentials.clone())
+    }
+
+    /// Whether a group has a number inside.
+    pub(super) fn has_group(&self, gid: u32) -> bool {
+        match &self.maps {
+            Some(maps) => maps.maps.gid.to_outside(InsideId::new(gid)).is_some(),
+            None => self.early.is_none(),
+        }
+    }
+}
+
+/// Ids that are mapped, groups if they may be changed.
+fn inside(program: &Program, maps: &IdMaps, available: u64) -> Result<Credentials, Error> {
+    let uid = mapped("user", program.user, &maps.uid)?;
+    let gid = mapped("group", program.group, &maps.gid)?;
+    let groups = match (&program.groups, maps.setgroups) {
+        (Some(groups), Setgroups::Deny) => {
+            let reason = "cannot be set: this user namespace denies setgroups, as one without newgidmap must";
+            return Err(Error::invalid("groups", format!("{groups:?}"), reason));
+        }
+        (None, Setgroups::Deny) => None,
+        (groups, _) => Some(groups.clone().unwrap_or_default()),
+    };
+    for group in groups.iter().flatten() {
+        mapped("group", Some(*group), &maps.gid)?;
+    }
+    let capabilities = Some(capabilities(program.capabilities, uid == 0, available));
+    Ok(Credentials { groups, gid: Some(gid), uid: Some(uid), capabilities })
+}
+
+fn mapped(what: &'static str, wanted: Option<u32>, map: &IdMap) -> Result<u32, Error> {
+    let Some(id) = wanted else { return Ok(first(map)) };
+    match map.to_outside(InsideId::new(id)) {
+        Some(_) => Ok(id),
+        None => Err(Error::invalid(what, id, "is not mapped in the user namespace")),
+    }
+}
+
+/// Root if it is mapped, otherwise whoever comes first.
+fn first(map: &IdMap) -> u32 {
+    let root = map.to_outside(InsideId::new(0)).map(|_| 0);
+    root.unwrap_or_else(|| map.ranges().first().map_or(0, |range| range.inside().get()))
+}
+
+fn capabilities(wanted: Wanted, root: bool, available: u64) -> Capabilities {
+    let set = match wanted {
+        Wanted::Sets(sets) => return sets,
+        Wanted::Bounded(set) => set,
+        Wanted::Default => CapabilitySet::from_bits(DEFAULT_CAPABILITIES.bits() & available),
+    };
+    if root { Capabilities::for_root(set) } else { Capabilities { bounding: set, ..Capabilities::NONE } }
+}
+
+/// The maps that were asked for, or those that need no more than the caller has.
+fn maps(enclosure: &Enclosure, me: &Me) -> Result<Maps, Error> {
+    let chosen = enclosure.uid_map.is_some() || enclosure.gid_map.is_some();
+    let pick = |given: &Option<IdMap>, own: &str, id: u32| match (given, me.is_root()) {
+        (Some(map), _) => Ok(map.clone()),
+        (None, true) => everyone(Path::new(own)),
+        (None, false) => Ok(IdMap::single(InsideId::new(0), OutsideId::new(id))?),
+    };
+    let uid = pick(&enclosure.uid_map, "/proc/thread-self/uid_map", geteuid().as_raw())?;
+    let gid = pick(&enclosure.gid_map, "/proc/thread-self/gid_map", getegid().as_raw())?;
+    let alone =
+        matches!(gid.ranges(), [one] if one.count() == 1 && one.outside().get() == getegid().as_raw());
+    let deny = alone && !me.effective.contains(Held::SETGID);
+    let maps = IdMaps { uid, gid, setgroups: if deny { Setgroups::Deny } else { Setgroups::Allow } };
+    let caller = match chosen {
+        true => Some(Caller::current()?),
+        false => None,
+    };
+    if let Some(caller) = &caller {
+        maps.plan_for(caller)?;
+    }
+    Ok(Maps { maps, caller })
+}
+
+/// Everyone who has a number in the caller's user namespace keeps it.
+fn everyone(own: &Path) -> Result<IdMap, Error> {
+    let text = std::fs::read(own).map_err(|error| Error::Path {
+        what: "id map",
+        path: own.to_owned(),
+        errno: crate::Errno::new(error.raw_os_error().unwrap_or(libc::EIO)),
+    })?;
+    let same =
+        |range: &IdRange| IdRange::new(range.inside(), OutsideId::new(range.inside().get()), range.count());
+    let ranges = IdMap::parse(&text)?.ranges().iter().map(same).collect::<Result<Vec<_>, _>>();
+    Ok(IdMap::new(ranges.map_err(cofferdam_namespaces::Error::from)?)?)
+}

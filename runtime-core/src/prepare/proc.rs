@@ -1,0 +1,51 @@
+//! Private `/proc` and `/sys`.
+
+use std::path::Path;
+
+use super::draft::Draft;
+use super::identity::Identity;
+use crate::{Attributes, Location, Mount, MountFlags, Slot, Step, TargetKind};
+
+/// Through these, who is root on the host changes the kernel for everybody, whatever capabilities it lacks.
+const READ_ONLY: [&str; 7] = ["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"];
+
+/// These tell root what is none of the program's business.
+const COVERED: [&str; 5] = ["kcore", "keys", "timer_list", "latency_stats", "sched_debug"];
+
+/// Mounts a procfs.
+pub(super) fn mount(draft: &mut Draft<'_>, identity: &Identity, place: (Slot, Option<TargetKind>)) {
+    let (root, make) = place;
+    let proc = draft.plan.slot("/proc");
+    let mount = Mount::new("proc").attributes(Attributes::set(quiet())).target(Some(root), "/proc", make);
+    draft.step(Step::Mount(mount.into_slot(proc)));
+    if identity.root_of_host {
+        protect(draft, proc);
+    }
+    draft.step(Step::Close(proc));
+}
+
+/// The host's procfs is of the same kernel: what it lacks the new one lacks.
+fn protect(draft: &mut Draft<'_>, proc: Slot) {
+    let exists = |name: &&&str| Path::new("/proc").join(name).exists();
+    for name in READ_ONLY.iter().filter(exists) {
+        let attributes = Attributes::set_recursive(quiet() | MountFlags::RDONLY);
+        let mount = Mount::bind(Location::at(proc, name), false).attributes(attributes);
+        draft.step(Step::Mount(mount.target(Some(proc), name, None)));
+    }
+    for name in COVERED.iter().filter(exists) {
+        let attributes = Attributes::set(quiet() | MountFlags::RDONLY);
+        let mount = Mount::bind(Location::path("/dev/null"), false).attributes(attributes);
+        draft.step(Step::Mount(mount.target(Some(proc), name, None)));
+    }
+}
+
+/// Mounts a sysfs of the new network namespace.
+pub(super) fn mount_sys(draft: &mut Draft<'_>, place: (Slot, Option<TargetKind>)) {
+    let (root, make) = place;
+    let attributes = Attributes::set(quiet() | MountFlags::RDONLY);
+    draft.step(Step::Mount(Mount::new("sysfs").attributes(attributes).target(Some(root), "/sys", make)));
+}
+
+fn quiet() -> MountFlags {
+    MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC
+}

@@ -1,0 +1,62 @@
+//! The root of the program.
+
+use super::draft::Draft;
+use super::paths::Tree;
+use crate::enclosure::Root;
+use crate::{
+    Attributes, Error, Expected, Location, Mount, MountFlags, Namespaces, Open, Propagation, Slot, Step,
+};
+
+/// Which root, and how it becomes the root.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NewRoot {
+    /// A handle on its top.
+    pub(super) slot: Slot,
+    /// It lies over the old one, which must go.
+    pub(super) pivot: bool,
+}
+
+/// Mount events of the copied mounts stay in this mount namespace.
+pub(super) fn separate(draft: &mut Draft<'_>) {
+    let attributes =
+        Attributes { recursive: true, propagation: Some(Propagation::Private), ..Attributes::default() };
+    draft.step(Step::MountAttributes { mount: Location::path("/"), attributes });
+}
+
+/// Makes the new root ready for mounts. Everything of the host that is needed later must have been copied before.
+///
+/// In a new user namespace the host's files are restricted where they are: there the kernel has made sure that the
+/// caller's root is that of its mount namespace, so there is nothing behind it. That saves a second copy of the
+/// host's mounts, and taking the first one down.
+pub(super) fn attach(
+    draft: &mut Draft<'_>,
+    root: &Root,
+    tree: Option<&Tree>,
+    new: Namespaces,
+) -> Result<NewRoot, Error> {
+    let in_place = *root == Root::Host && new.contains(Namespaces::USER | Namespaces::MNT);
+    let attributes = Attributes::set_recursive(flags(root));
+    let slot = draft.plan.slot(root.path().display().to_string());
+    if in_place {
+        draft.step(Step::MountAttributes { mount: Location::path("/"), attributes });
+        draft.step(Step::Open { location: Location::path("/"), how: Open::PATH, into: slot });
+        return Ok(NewRoot { slot, pivot: false });
+    }
+    let mount = Mount::bind(Location::path(root.path()), true).attributes(attributes);
+    draft.step(Step::Mount(mount.into_slot(slot)));
+    if let Some(tree) = tree {
+        let (dev, ino) = tree.identity();
+        let expected = Expected { dev: Some(dev), ino: Some(ino), ..Expected::default() };
+        draft.step(Step::Verify { file: slot, expected });
+    }
+    draft.step(Step::Mount(Mount::detached(slot).target(None, "/", None)));
+    Ok(NewRoot { slot, pivot: true })
+}
+
+fn flags(root: &Root) -> MountFlags {
+    match root {
+        Root::Host => MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV,
+        Root::Directory(_) => MountFlags::NODEV,
+        Root::ReadOnlyDirectory(_) => MountFlags::RDONLY | MountFlags::NODEV,
+    }
+}

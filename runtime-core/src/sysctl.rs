@@ -1,0 +1,72 @@
+//! Which kernel parameters belong to a namespace.
+
+use crate::enclosure::Enclosure;
+use crate::{Error, Namespaces};
+
+/// Parameters that belong to a kind of namespace; those that end in a dot with all below them.
+const OWNED: [(&str, Namespaces); 13] = [
+    ("net.", Namespaces::NET),
+    ("fs.mqueue.", Namespaces::IPC),
+    ("kernel.msgmax", Namespaces::IPC),
+    ("kernel.msgmnb", Namespaces::IPC),
+    ("kernel.msgmni", Namespaces::IPC),
+    ("kernel.sem", Namespaces::IPC),
+    ("kernel.shmall", Namespaces::IPC),
+    ("kernel.shmmax", Namespaces::IPC),
+    ("kernel.shmmni", Namespaces::IPC),
+    ("kernel.shm_rmid_forced", Namespaces::IPC),
+    ("kernel.auto_msgmni", Namespaces::IPC),
+    ("kernel.hostname", Namespaces::UTS),
+    ("kernel.domainname", Namespaces::UTS),
+];
+
+/// Refuses what would change the host, or a namespace that the program shares.
+pub(crate) fn validate(name: &str, value: &str, enclosure: &Enclosure) -> Result<(), Error> {
+    let wrong = |reason| Err(Error::invalid("sysctl", name, reason));
+    if value.contains('\0') || name.contains('\0') {
+        return wrong("contains a NUL byte");
+    }
+    if name.split(['.', '/']).any(str::is_empty) {
+        return wrong("is no name of a kernel parameter");
+    }
+    // The first separator decides which of the two it is; both forms have the same first components.
+    let dotted = name.replace('/', ".");
+    let owned = OWNED.iter().find(|(known, _)| match known.ends_with('.') {
+        true => dotted.starts_with(known),
+        false => dotted == *known,
+    });
+    match owned {
+        None => wrong("belongs to no namespace: it would change the host"),
+        Some((_, kind)) if !enclosure.new.contains(*kind) => wrong("belongs to a namespace that is not new"),
+        Some(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(name: &str, enclosure: &Enclosure) -> Option<&'static str> {
+        match validate(name, "1", enclosure) {
+            Err(Error::Invalid { reason, .. }) => Some(reason),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn takes_only_what_belongs_to_a_new_namespace() {
+        let all = Enclosure::default();
+        for name in
+            ["net.ipv4.ip_forward", "net/ipv4/conf/eth0.1/forwarding", "kernel.shmmax", "fs.mqueue.msg_max"]
+        {
+            assert_eq!(refused(name, &all), None, "{name}");
+        }
+        for name in
+            ["kernel.core_pattern", "vm.swappiness", "kernel.shmmax.more", "network.x", "net", "net..x", ""]
+        {
+            assert!(refused(name, &all).is_some(), "{name}");
+        }
+        let shared = Enclosure { new: Namespaces::all().without(Namespaces::NET), ..Enclosure::default() };
+        assert!(refused("net.ipv4.ip_forward", &shared).is_some());
+    }
+}
