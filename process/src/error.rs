@@ -39,7 +39,7 @@ pub enum Error {
         errno: Errno,
     },
     /// The init could not carry out a step of the plan.
-    #[error("{step}: {}{errno}", .call.as_ref().map(|call| format!("{call}: ")).unwrap_or_default())]
+    #[error("{step}: {errno}{}", .call.map(|call| format!(", by {call}")).unwrap_or_default())]
     Step {
         /// Its index in [`Plan::steps`](crate::Plan::steps); `None` for what belongs to no step.
         index: Option<usize>,
