@@ -10,7 +10,20 @@ const OTHERS: [&str; 7] = ["fork", "std", "crun", "runc", "youki", "bwrap", "uns
 pub(crate) fn lines(outcomes: &[Outcome]) -> Vec<String> {
     let measured = outcomes.iter().any(|outcome| outcome.row(US).is_some());
     let us = if measured { US } else { "floor" };
-    OTHERS.iter().filter_map(|other| line(us, other, outcomes)).collect()
+    let others = OTHERS.iter().filter_map(|other| line(us, other, outcomes));
+    others.chain(["floor", US, "fork"].iter().filter_map(|subject| own_line(subject, outcomes))).collect()
+}
+
+/// What its surroundings cost a subject: its own medians against that of the plain sandbox.
+fn own_line(subject: &str, outcomes: &[Outcome]) -> Option<String> {
+    let median =
+        |case: &str| Some(outcomes.iter().find(|outcome| outcome.case == case)?.row(subject)?.p50_us);
+    let plain = median("sandbox")?;
+    let parts: Vec<String> = ["parent-1GiB", "parent-4GiB", "mounts-600"]
+        .iter()
+        .filter_map(|case| Some(format!("{case} {:.2}x", median(case)? / plain)))
+        .collect();
+    (!parts.is_empty()).then(|| format!("{subject}, its own sandbox = 1: {}", parts.join(", ")))
 }
 
 fn line(us: &str, other: &str, outcomes: &[Outcome]) -> Option<String> {
@@ -44,6 +57,15 @@ mod tests {
         assert_eq!(lines(&[outcome.clone()]), ["cofferdam v. crun: sandbox 20.00x ahead"]);
         outcome.rows[2].p50_us = 55.0;
         assert_eq!(lines(&[outcome]), ["cofferdam v. crun: sandbox 2.00x BEHIND"]);
+    }
+
+    #[test]
+    fn surroundings_are_compared_with_the_plain_sandbox() {
+        let mut large = sample_outcome();
+        large.case = "parent-4GiB".to_owned();
+        large.rows[1].p50_us = 121.0;
+        let lines = lines(&[sample_outcome(), large]);
+        assert!(lines.contains(&"cofferdam, its own sandbox = 1: parent-4GiB 1.10x".to_owned()), "{lines:?}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub mod error;
 pub mod floor;
 mod json;
 pub mod outcome;
-mod peers;
+pub mod peers;
 mod plot;
 pub mod probe;
 mod report;

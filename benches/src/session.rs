@@ -42,7 +42,8 @@ impl<'a> Session<'a> {
         let limit = Duration::from_secs(if args.quick { 2 } else { 10 });
         let ours = subjects::ours().into_iter().filter(|subject| args.wants(subject.name()));
         let ours = ours.map(|subject| Entry { name: subject.name(), peer: false, subject: Ok(subject) });
-        let peers = peers::find(&stage, limit, |name| args.wants(name)).into_iter();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let peers = peers::find(&path, &stage, limit, |name| args.wants(name)).into_iter();
         let peers = peers.map(|found| Entry { name: found.name, peer: true, subject: found.subject });
         let entries = ours.chain(peers).collect();
         Session { args, stage, entries }

@@ -1,11 +1,11 @@
 //! The surroundings of a case: a large parent, a host with many mounts.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
 
@@ -82,32 +82,45 @@ pub(crate) fn in_own_process(case: Case, args: &Args, deadline: Option<Instant>)
 
 /// Moves this process, which must have a single thread, into a mount namespace with `count` mounts.
 ///
-/// They are shared among themselves, as systemd makes those of a host, but none of them reaches the host.
-pub(crate) fn many_mounts(stage: &Stage, count: usize) -> Result<(), Error> {
+/// They are shared among themselves, as systemd makes those of a host, but none of them reaches the host. Answers with
+/// the folder that holds them all.
+pub(crate) fn many_mounts(stage: &Stage, count: usize) -> Result<PathBuf, Error> {
     own_mount_namespace()?;
     let none: Option<&str> = None;
     let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(none, "/", none, flags, none).map_err(Error::errno("make / private"))?;
     let folder = stage.folder("mounts")?;
+    tmpfs(&folder)?;
     let info = fs::read_to_string("/proc/self/mountinfo").map_err(Error::io("read /proc/self/mountinfo"))?;
     for index in info.lines().count()..count {
         one_more(&folder, index)?;
     }
     let flags = MsFlags::MS_REC | MsFlags::MS_SHARED;
-    mount(none, "/", none, flags, none).map_err(Error::errno("make / shared"))
+    mount(none, "/", none, flags, none).map_err(Error::errno("make / shared"))?;
+    Ok(folder)
+}
+
+/// Takes all mounts of [`many_mounts`] away, so that the folder can be removed.
+pub(crate) fn no_mounts(folder: &Path) -> Result<(), Error> {
+    umount2(folder, MntFlags::MNT_DETACH).map_err(Error::errno(format!("umount {}", folder.display())))
 }
 
 /// Each second one a tmpfs, as of containers' `/dev/shm`, the others binds, as of volumes.
 fn one_more(folder: &Path, index: usize) -> Result<(), Error> {
     let target = folder.join(index.to_string());
     fs::create_dir(&target).map_err(Error::io(format!("make {}", target.display())))?;
+    if index.is_multiple_of(2) {
+        return tmpfs(&target);
+    }
     let none: Option<&str> = None;
-    let done = if index.is_multiple_of(2) {
-        mount(Some("tmpfs"), &target, Some("tmpfs"), MsFlags::empty(), Some("size=4k"))
-    } else {
-        mount(Some(&target), &target, none, MsFlags::MS_BIND, none)
-    };
-    done.map_err(Error::errno(format!("mount on {}", target.display())))
+    let done = mount(Some(&target), &target, none, MsFlags::MS_BIND, none);
+    done.map_err(Error::errno(format!("bind {}", target.display())))
+}
+
+fn tmpfs(target: &Path) -> Result<(), Error> {
+    let options = Some("size=1m");
+    let done = mount(Some("tmpfs"), target, Some("tmpfs"), MsFlags::empty(), options);
+    done.map_err(Error::errno(format!("mount tmpfs on {}", target.display())))
 }
 
 /// Without privilege the mount namespace is one of a user namespace, whose root is the caller.

@@ -64,11 +64,13 @@ fn share(left: Duration, cases: &[Case]) -> Duration {
 fn inside(args: &Args) -> Result<(), Error> {
     let deadline = args.budget_ms.map(|left| Instant::now() + Duration::from_millis(left));
     let case = *args.case.first().ok_or_else(|| Error::Inner("no case".to_owned()))?;
+    let Setting::Mounts(count) = case.setting() else {
+        return Err(Error::Inner(format!("{case} needs no process of its own")));
+    };
     let stage = Stage::new()?;
-    if let Setting::Mounts(count) = case.setting() {
-        setting::many_mounts(&stage, count)?;
-    }
+    let mounts = setting::many_mounts(&stage, count)?;
     let session = Session::new(stage, args);
     println!("{}", json::line(&session.here(case, deadline))?);
+    setting::no_mounts(&mounts)?;
     Ok(())
 }

@@ -14,6 +14,9 @@ use crate::subjects::Runner;
 const BLOCK: usize = 40;
 /// The same where time is short.
 const QUICK_BLOCK: usize = 16;
+/// Before each block: the kernel takes network namespaces down in the background, and those of the last block are
+/// not to be paid by the next.
+const SETTLE: Duration = Duration::from_millis(30);
 
 /// A subject with one runner for each thread.
 #[derive(Debug)]
@@ -52,15 +55,15 @@ pub(crate) fn measure(teams: Vec<Team>, effort: Effort) -> (Vec<Row>, Vec<Skippe
 struct Lane {
     team: Team,
     times: Vec<Duration>,
-    all: Duration,
-    one: Duration,
-    one_count: usize,
+    /// Spawns per second of each block, by all threads and by one.
+    all: Vec<f64>,
+    one: Vec<f64>,
     failed: Option<Error>,
 }
 
 impl Lane {
     fn new(team: Team) -> Lane {
-        Lane { team, times: Vec::new(), all: Duration::ZERO, one: Duration::ZERO, one_count: 0, failed: None }
+        Lane { team, times: Vec::new(), all: Vec::new(), one: Vec::new(), failed: None }
     }
 
     fn warm_up(&mut self) {
@@ -78,15 +81,16 @@ impl Lane {
     }
 
     fn single(&mut self, spawns: usize) -> Result<(), Error> {
+        thread::sleep(SETTLE);
         let start = Instant::now();
         series(self.team.runners[0].as_mut(), spawns)?;
-        self.one += start.elapsed();
-        self.one_count += spawns;
+        self.one.push(per_second(spawns, start.elapsed()));
         Ok(())
     }
 
     fn together(&mut self, spawns: usize) -> Result<(), Error> {
         let share = (spawns / self.team.runners.len()).max(1);
+        thread::sleep(SETTLE);
         let barrier = Barrier::new(self.team.runners.len() + 1);
         let (results, took) = thread::scope(|scope| {
             let start = |runner: &mut Box<dyn Runner>| {
@@ -103,7 +107,7 @@ impl Lane {
         for result in results {
             self.times.extend(result.map_err(|_| Error::Inner("a thread panicked".to_owned()))??);
         }
-        self.all += took;
+        self.all.push(per_second(share * self.team.runners.len(), took));
         Ok(())
     }
 
@@ -112,10 +116,7 @@ impl Lane {
         if let Some(error) = self.failed {
             return Err(sample::failed(name, self.times.len(), error));
         }
-        let rate = Rate {
-            per_second: per_second(self.times.len(), self.all),
-            per_second_one_thread: per_second(self.one_count, self.one),
-        };
+        let rate = Rate { per_second: median(self.all), per_second_one_thread: median(self.one) };
         let summary = stats::summarise(self.times);
         let summary = summary.ok_or_else(|| Skipped::subject(name, "no sample".into()))?;
         Ok(Row { rate: Some(rate), ..sample::row(name, summary, self.team.lacks) })
@@ -124,6 +125,11 @@ impl Lane {
 
 fn series(runner: &mut dyn Runner, count: usize) -> Result<Vec<Duration>, Error> {
     (0..count).map(|_| sample::time(runner)).collect()
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or_default()
 }
 
 fn per_second(count: usize, took: Duration) -> f64 {

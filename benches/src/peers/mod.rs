@@ -7,7 +7,7 @@ mod unshare;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
@@ -19,30 +19,28 @@ use crate::subjects::{Skip, Subject};
 
 /// A peer by name, or why it is not there.
 #[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) name: &'static str,
-    pub(crate) subject: Result<Box<dyn Subject>, Skip>,
+pub struct Found {
+    /// Its name.
+    pub name: &'static str,
+    /// Ready to prepare tasks, or the reason why not.
+    pub subject: Result<Box<dyn Subject>, Skip>,
 }
 
-/// Looks for the peers that `wants` names; `limit` is how long one run of theirs may take.
-pub(crate) fn find(stage: &Stage, limit: Duration, wants: impl Fn(&str) -> bool) -> Vec<Found> {
+/// Looks in `path` for the peers that `wants` names; `limit` is how long one run of theirs may take.
+pub fn find(path: &OsStr, stage: &Stage, limit: Duration, wants: impl Fn(&str) -> bool) -> Vec<Found> {
     let names = ["crun", "runc", "youki", "bwrap", "unshare"];
     let wanted = names.into_iter().filter(|name| wants(name));
-    wanted.map(|name| Found { name, subject: look(name, stage, limit) }).collect()
+    wanted.map(|name| Found { name, subject: look(name, path, stage, limit) }).collect()
 }
 
-fn look(name: &'static str, stage: &Stage, limit: Duration) -> Result<Box<dyn Subject>, Skip> {
-    let program = on_path(name).ok_or("not on PATH")?;
+fn look(name: &'static str, path: &OsStr, stage: &Stage, limit: Duration) -> Result<Box<dyn Subject>, Skip> {
+    let mut files = env::split_paths(path).map(|dir| dir.join(name));
+    let program = files.find(|file| access(file, AccessFlags::X_OK).is_ok()).ok_or("not on PATH")?;
     match name {
         "bwrap" => Ok(Box::new(bwrap::Bwrap { program, limit })),
         "unshare" => Ok(Box::new(unshare::Unshare { program, limit })),
         _ => Ok(Box::new(oci::Oci::find_way(name, program, stage, limit)?)),
     }
-}
-
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|dir| dir.join(name)).find(|file| access(file, AccessFlags::X_OK).is_ok())
 }
 
 /// The line that starts `program` with `arguments`.

@@ -42,8 +42,9 @@ impl Oci {
         let globals: &[&[&str]] =
             if name == "crun" { &[&["--cgroup-manager=disabled"], &[]] } else { &[&[]] };
         let mut places = vec![None];
-        if root {
-            places.push(Some(Arc::new(cgroup2_only()?)));
+        // In a user namespace there may be no second place; the refusal in the first is then the reason.
+        if root && let Ok(mounts) = cgroup2_only() {
+            places.push(Some(Arc::new(mounts)));
         }
         let mut refusal = Skip::from("no way tried");
         for global in globals {

@@ -78,10 +78,10 @@ impl Panel {
 
 fn bar(row: &Row, unit: Unit) -> Bar {
     let (value, label) = match (unit, row.rate) {
-        (Unit::PerSecond, Some(rate)) => (
-            rate.per_second,
-            format!("{:.0}/s (one thread {:.0}/s)", rate.per_second, rate.per_second_one_thread),
-        ),
+        (Unit::PerSecond, Some(rate)) => {
+            let gain = rate.per_second / rate.per_second_one_thread;
+            (rate.per_second, format!("{:.0}/s ({gain:.1}x)", rate.per_second))
+        }
         _ => (row.p50_us, micros(row.p50_us)),
     };
     Bar { subject: row.subject.clone(), value: value.max(0.1), label, marked: !row.lacks.is_empty() }
