@@ -231,7 +231,7 @@ pub enum Error {
     },
     /// An id map is wrong in itself.
     #[error("id map: {0}")]
-    IdMap(#[from] MapFault),
+    IdMap(MapFault),
     /// An id map cannot be written by this caller.
     #[error("{map}: {lack}")]
     NotPermitted {
@@ -320,5 +320,38 @@ impl Error {
             Self::LeftBehind { cause, .. } => cause.errno(),
             _ => None,
         }
+    }
+}
+
+// By hand: `#[from]` would also make the fault the `source`, and a report of the whole chain would say it twice.
+impl From<MapFault> for Error {
+    fn from(fault: MapFault) -> Self {
+        Self::IdMap(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_operands_and_the_name_of_the_reason() {
+        let errno = Errno::from_raw(libc::EPERM);
+        let value = "0 1000 1".to_owned();
+        let error = Error::Write { path: "/proc/1234/uid_map".into(), value, errno };
+        let text = "write \"0 1000 1\" to /proc/1234/uid_map: EPERM (Operation not permitted)";
+        assert_eq!(error.to_string(), text);
+        let left = Error::LeftBehind { path: "/x".into(), cause: Box::new(error), errno };
+        assert_eq!(left.errno(), Some(errno));
+        let text = format!("{text}; and the empty file /x is left behind: EPERM (Operation not permitted)");
+        assert_eq!(left.to_string(), text);
+    }
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let error = Error::from(MapFault::Empty);
+        assert_eq!(error.to_string(), "id map: no range");
+        assert!(std::error::Error::source(&error).is_none());
+        assert_eq!(error.errno(), None);
     }
 }

@@ -74,6 +74,31 @@ fn the_kernel_agrees_with_the_decision() {
     assert_eq!(error.errno().and_then(|errno| errno.name()), Some("EPERM"));
 }
 
+/// In a user namespace where only id 0 is known.
+#[test]
+fn nested_maps_are_judged_as_the_kernel_does() {
+    let caller = Caller::current().expect("current");
+    if caller.uid_map.to_outside(InsideId::new(1)).is_some() {
+        fn here() {}
+        return common::run_in_user_namespace(std::any::type_name_of_val(&here));
+    }
+    for (uid, allowed) in [("0 0 1", true), ("0 0 2", false), ("0 1 1", false), ("7 0 1", true)] {
+        let Some(child) = Sleeper::start(CloneFlags::CLONE_NEWUSER) else {
+            skip!("user namespaces cannot be made here");
+        };
+        let maps = IdMaps { uid: parse(uid), gid: parse("0 0 1"), setgroups: Setgroups::Deny };
+        let written = maps.write_to(child.proc_dir().as_fd());
+        match maps.plan_for(&caller) {
+            Ok(How::Direct) => assert!(allowed && written.is_ok(), "{uid}: {written:?}"),
+            Err(Error::NotPermitted { map: "uid_map", lack: Lack::NotMappedHere { .. } }) => {
+                let errno = written.expect_err("refused").errno().and_then(|errno| errno.name());
+                assert!(!allowed && errno == Some("EPERM"), "{uid}: {errno:?}");
+            }
+            other => panic!("{uid}: {other:?}"),
+        }
+    }
+}
+
 #[test]
 fn helpers_refuse_what_is_not_lent() {
     let Some(child) = Sleeper::start(CloneFlags::CLONE_NEWUSER) else {

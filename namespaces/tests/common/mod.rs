@@ -1,6 +1,7 @@
 //! What the integration tests share: children in new namespaces, threads of their own, reasons to skip.
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 
+use cofferdam_namespaces::IdMap;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -24,8 +25,8 @@ macro_rules! skip {
 #[macro_export]
 macro_rules! require_root {
     () => {
-        if !$crate::common::is_root() {
-            eprintln!("skipped: needs root");
+        if !$crate::common::is_root_of_the_host() {
+            eprintln!("skipped: needs root of the host");
             return;
         }
     };
@@ -69,6 +70,12 @@ pub fn run_in_user_namespace(here: &str) {
 
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// Root to whom every id is known.
+pub fn is_root_of_the_host() -> bool {
+    let map = std::fs::read("/proc/self/uid_map").expect("own map");
+    is_root() && IdMap::parse(&map) == Ok(IdMap::identity())
 }
 
 /// A process in new namespaces that waits until this value is dropped.
