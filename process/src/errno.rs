@@ -32,11 +32,13 @@ impl From<rustix::io::Errno> for Errno {
 
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let errno = nix::errno::Errno::from_raw(self.0);
-        if errno == nix::errno::Errno::UnknownErrno {
+        let name = nix::errno::Errno::from_raw(self.0);
+        if name == nix::errno::Errno::UnknownErrno {
             return write!(f, "errno {}", self.0);
         }
-        write!(f, "{errno:?} ({})", errno.desc())
+        let text = io::Error::from_raw_os_error(self.0).to_string();
+        let meaning = text.split(" (os error").next().unwrap_or_default();
+        write!(f, "{name:?} ({meaning})")
     }
 }
 

@@ -169,8 +169,9 @@ fn a_panic_at_the_rendezvous_ends_the_process() {
         }
     }
     let _alone = alone();
-    let before = (descriptors(), children());
     let mut plan = Plan::new("/bin/true");
+    plan.spawn(&[]).unwrap().wait().unwrap();
+    let before = (descriptors(), children());
     plan.rendezvous = true;
     let result = std::panic::catch_unwind(|| Spawner::new(&plan, &[]).rendezvous(&mut Panics).spawn().map(|_| ()));
     assert!(result.is_err());

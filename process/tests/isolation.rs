@@ -63,9 +63,9 @@ fn a_directory_becomes_the_root_with_fresh_mounts() {
     let lines: Vec<&str> = output.lines().collect();
     assert_eq!(lines[0], "1");
     assert!(lines[1].contains("proc tmp usr"), "{output}");
-    assert_eq!(lines[2], "proc", "{output}");
-    assert!(lines[3].starts_with("/ /bin"), "{output}");
-    assert!(lines[3].contains("/proc /tmp/deep/er"), "{output}");
+    assert!(lines[1].ends_with(" proc"), "{output}");
+    assert!(lines[2].starts_with("/ /bin"), "{output}");
+    assert!(lines[2].contains("/proc /tmp/deep/er"), "{output}");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn the_working_directory_must_lie_in_the_root() {
 
     // A descriptor of the host's root, kept open over the change of root, is outside.
     let directory = tempfile::tempdir().unwrap();
-    let mut plan = shell("true");
+    let mut plan = shell("readlink /proc/self/cwd");
     plan.namespaces = Namespaces::PID;
     let host = plan.slot("the host's root");
     plan.steps.push(Step::Open { location: Location::path("/"), how: Open::PATH, into: host });
@@ -219,8 +219,9 @@ fn the_working_directory_must_lie_in_the_root() {
         plan.steps.push(Step::WorkingDirectory(format!("/proc/self/fd/{number}").into()));
         run_in_user_namespace(plan)
     };
-    let results: Vec<_> = (3..32).map(spawn).collect();
-    assert!(results.iter().all(Result::is_err));
+    let results: Vec<_> = (0..16).map(spawn).collect();
+    // The root's own descriptor is fine.
+    assert!(results.iter().all(|result| result.as_ref().map_or(true, |directory| directory == "/")), "{results:?}");
     let outside = |error: &Error| error.errno().is_some_and(|errno| errno.number() == libc::EXDEV);
     assert!(results.iter().any(|result| result.as_ref().is_err_and(outside)), "{results:?}");
 }

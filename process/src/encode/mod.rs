@@ -8,12 +8,17 @@ mod process;
 mod program;
 
 pub(crate) use program::{Operation, Program};
+#[cfg(test)]
+pub(crate) use program::{Content, Patch, arbitrary_operation, decode};
 
 use builder::Builder;
 
 use crate::Error;
 use crate::init::format::{code, flag};
 use crate::plan::{Plan, Step};
+#[cfg(test)]
+pub(crate) use program::Value;
+#[cfg(not(test))]
 use program::Value;
 
 /// What the encoder has to know of the system.

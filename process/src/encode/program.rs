@@ -185,3 +185,72 @@ fn length(length: usize) -> Result<u32, Error> {
 fn too_large(reason: &'static str) -> Error {
     Error::Invalid { what: "plan", value: String::new(), reason }
 }
+
+/// The operations and given descriptors of a program, by the init's own decoder.
+#[cfg(test)]
+pub(crate) fn decode(bytes: &[u8]) -> Result<(Vec<Operation>, Vec<RawFd>), format::Malformed> {
+    let header = format::check(bytes)?;
+    let number = |index: usize| format::u32_at(bytes, HEADER + index * 4).map(u32::cast_signed);
+    let given = (0..header.given).map(number).collect::<Result<_, _>>()?;
+    let mut operations = Vec::new();
+    let mut at = header.first;
+    for _ in 0..header.operations {
+        let operation = format::operation(bytes, at, header.slots)?;
+        at = operation.next;
+        let values = operation.arguments[..operation.count].iter();
+        operations.push(Operation {
+            code: operation.code,
+            number: operation.number,
+            out: Some(operation.out).filter(|out| *out != NONE),
+            tolerate: operation.tolerate,
+            flags: operation.flags,
+            values: values.map(|argument| decode_value(bytes, argument, header.slots)).collect::<Result<_, _>>()?,
+        });
+    }
+    Ok((operations, given))
+}
+
+#[cfg(test)]
+fn decode_value(bytes: &[u8], argument: &format::Argument, slots: u32) -> Result<Value, format::Malformed> {
+    let payload = bytes[argument.start..argument.start + argument.len].to_vec();
+    let small = |value: usize| u32::try_from(value).map_err(|_| format::Malformed);
+    Ok(match argument.kind {
+        kind::NUMBER => Value::Number(argument.value),
+        kind::SLOT => Value::Slot(u32::try_from(argument.value).map_err(|_| format::Malformed)?),
+        kind::BYTES => Value::Bytes(payload),
+        _ => {
+            let mut patches = Vec::new();
+            for index in 0..usize::try_from(argument.value).map_err(|_| format::Malformed)? {
+                let (at, kind, value) = format::patch(bytes, argument, index, slots)?;
+                let content = match kind {
+                    patch::SLOT => Content::Slot(small(value)?),
+                    _ => Content::Pointer(small(value - argument.start)?),
+                };
+                patches.push(Patch { offset: small(at - argument.start)?, content });
+            }
+            Value::Structure { bytes: payload, patches }
+        }
+    })
+}
+
+/// Any operation on up to 16 slots.
+#[cfg(test)]
+pub(crate) fn arbitrary_operation() -> impl proptest::strategy::Strategy<Value = Operation> {
+    use proptest::prelude::*;
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..40);
+    let patch = prop_oneof![
+        (0..12_u32, 0..16_u32).prop_map(|(offset, slot)| Patch { offset, content: Content::Slot(slot) }),
+        (0..8_u32, 0..16_u32).prop_map(|(offset, to)| Patch { offset, content: Content::Pointer(to) }),
+    ];
+    let structure = (proptest::collection::vec(any::<u8>(), 16..40), proptest::collection::vec(patch, 0..4));
+    let value = prop_oneof![
+        any::<u64>().prop_map(Value::Number),
+        (0..16_u32).prop_map(Value::Slot),
+        bytes().prop_map(Value::Bytes),
+        structure.prop_map(|(bytes, patches)| Value::Structure { bytes, patches }),
+    ];
+    let words = (1..=format::code::LAST, any::<u32>(), proptest::option::of(0..16_u32), any::<u32>(), any::<u32>());
+    (words, proptest::collection::vec(value, 0..=6)).prop_map(|((code, number, out, tolerate, flags), values)| {
+        Operation { code, number, out, tolerate, flags, values }
+    })
+}

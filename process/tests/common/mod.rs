@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use cofferdam_process::{BoxError, Error, Namespaces, Plan, Process, Rendezvous, Spawner, Stdio};
 
 /// Skips the test with a reason, or fails it where everything is required.
+#[allow(unused_macros, reason = "not every test binary skips")]
 macro_rules! require {
     ($condition:expr, $reason:literal) => {
         if !$condition {
@@ -18,6 +19,7 @@ macro_rules! require {
         }
     };
 }
+#[allow(unused_imports, reason = "not every test binary skips")]
 pub(crate) use require;
 
 /// Whether this process is root and may do what root does.
