@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cofferdam_process::{Namespaces, Plan, Spawner, Step, Stdio};
+use cofferdam_process::{Namespaces, Plan, Spawner, Stdio, Step};
 use common::{Maps, children, descriptors, is_root, require, shell, user_namespaces};
 
 /// The tests of this file look at the whole process: one at a time.
@@ -23,7 +23,8 @@ fn alone() -> std::sync::MutexGuard<'static, ()> {
 fn state() -> String {
     let kept = ["Umask", "SigBlk", "SigIgn", "SigCgt", "Cap", "NoNewPrivs", "Groups", "Uid", "Gid"];
     let status = fs::read_to_string("/proc/thread-self/status").unwrap();
-    let mut state: String = status.lines().filter(|line| kept.iter().any(|kept| line.starts_with(kept))).collect();
+    let mut state: String =
+        status.lines().filter(|line| kept.iter().any(|kept| line.starts_with(kept))).collect();
     state += &format!("{:?}", std::env::current_dir().unwrap());
     state += &format!("{:?}", std::env::vars_os().collect::<Vec<_>>());
     state += &format!("dumpable {:?}", rustix::process::dumpable_behavior().unwrap());
@@ -37,7 +38,8 @@ fn state() -> String {
 /// A plan that changes everything for the new process.
 fn busy_plan() -> Plan {
     let mut plan = Plan::new("/bin/true");
-    plan.namespaces = Namespaces::USER | Namespaces::MNT | Namespaces::PID | Namespaces::UTS | Namespaces::IPC;
+    plan.namespaces =
+        Namespaces::USER | Namespaces::MNT | Namespaces::PID | Namespaces::UTS | Namespaces::IPC;
     plan.rendezvous = true;
     plan.steps = vec![
         Step::Hostname("other".into()),
@@ -102,7 +104,8 @@ fn every_failing_operation_is_named_and_leaves_nothing() {
     Spawner::new(&plan, &[]).rendezvous(&mut Maps::single()).spawn().unwrap().wait().unwrap();
     let before = (descriptors(), children(), state());
     for operation in 0..plan.operations().unwrap() {
-        let error = Spawner::new(&plan, &[]).rendezvous(&mut Maps::single()).fail_at(operation).spawn().unwrap_err();
+        let error =
+            Spawner::new(&plan, &[]).rendezvous(&mut Maps::single()).fail_at(operation).spawn().unwrap_err();
         assert_eq!(error.errno().unwrap().number(), libc::ENOSYS, "{error}");
         assert!(error.to_string().contains("ENOSYS (Function not implemented)"), "{error}");
         assert_eq!((descriptors(), children(), state()), before, "operation {operation}: {error}");
@@ -152,7 +155,8 @@ fn the_size_of_the_caller_does_not_matter_to_the_child() {
     let _alone = alone();
     // A caller with much memory: the child has none of it.
     let memory = vec![1_u8; 256 << 20];
-    let mut plan = shell("grep -E 'VmHWM' /proc/$PPID/status >/dev/null; grep VmHWM /proc/self/status | tr -dc 0-9");
+    let mut plan =
+        shell("grep -E 'VmHWM' /proc/$PPID/status >/dev/null; grep VmHWM /proc/self/status | tr -dc 0-9");
     plan.stdout = Stdio::Pipe;
     let output = plan.spawn(&[]).unwrap().wait_with_output().unwrap();
     let high: u64 = common::text(&output.stdout).parse().unwrap();
@@ -173,7 +177,8 @@ fn a_panic_at_the_rendezvous_ends_the_process() {
     plan.spawn(&[]).unwrap().wait().unwrap();
     let before = (descriptors(), children());
     plan.rendezvous = true;
-    let result = std::panic::catch_unwind(|| Spawner::new(&plan, &[]).rendezvous(&mut Panics).spawn().map(|_| ()));
+    let result =
+        std::panic::catch_unwind(|| Spawner::new(&plan, &[]).rendezvous(&mut Panics).spawn().map(|_| ()));
     assert!(result.is_err());
     assert_eq!((descriptors(), children()), before);
 }

@@ -10,14 +10,15 @@ use std::path::Path;
 
 use cofferdam_process::{
     Attributes, ClockOffset, Error, Expected, FileKind, Location, Mount, MountFlags, Namespaces, Open, Plan,
-    Propagation, Slot, Spawner, Step, Stdio, TargetKind,
+    Propagation, Slot, Spawner, Stdio, Step, TargetKind,
 };
 use common::{Maps, is_root, require, run_in_user_namespace, run_mapped, shell, user_namespaces};
 
 /// Makes mounts private and a directory of the host the root, with what a shell needs.
 fn rooted(plan: &mut Plan, directory: &Path) -> Slot {
     let root = plan.slot("root");
-    let private = Attributes { propagation: Some(Propagation::Private), recursive: true, ..Attributes::default() };
+    let private =
+        Attributes { propagation: Some(Propagation::Private), recursive: true, ..Attributes::default() };
     plan.namespaces |= Namespaces::MNT;
     plan.steps.push(Step::MountAttributes { mount: Location::path("/"), attributes: private });
     let mount = Mount::bind(Location::path(directory), false).target(None, "/", None).into_slot(root);
@@ -52,7 +53,9 @@ fn names_limits_and_masks_are_set() {
 fn a_directory_becomes_the_root_with_fresh_mounts() {
     require!(user_namespaces(), "user namespaces");
     let directory = tempfile::tempdir().unwrap();
-    let mut plan = shell("echo $$; ls / | tr '\\n' ' '; test -e /proc/self/fd && echo proc; cut -d' ' -f5 /proc/self/mountinfo | sort | tr '\\n' ' '");
+    let mut plan = shell(
+        "echo $$; ls / | tr '\\n' ' '; test -e /proc/self/fd && echo proc; cut -d' ' -f5 /proc/self/mountinfo | sort | tr '\\n' ' '",
+    );
     plan.namespaces = Namespaces::PID;
     let root = rooted(&mut plan, directory.path());
     plan.steps.push(Step::Mount(Mount::new("proc").target(Some(root), "/proc", Some(TargetKind::Directory))));
@@ -86,7 +89,10 @@ fn targets_through_links_stay_in_the_root() {
     }
     plan.steps.push(Step::PivotRoot { root });
     let error = run_in_user_namespace(plan.clone()).unwrap_err();
-    assert_eq!(error.to_string(), "mount tmpfs on link/tmp: ENOENT (No such file or directory), by make target");
+    assert_eq!(
+        error.to_string(),
+        "mount tmpfs on link/tmp: ENOENT (No such file or directory), by make target"
+    );
 
     let inside = directory.path().join(outside.path().strip_prefix("/").unwrap());
     fs::create_dir_all(inside).unwrap();
@@ -118,7 +124,9 @@ fn clocks_are_offset_in_a_time_namespace() {
 #[test]
 fn sysctls_and_the_loopback_interface() {
     require!(user_namespaces(), "user namespaces");
-    let mut plan = shell("cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax; cat /sys/class/net/lo/operstate; cat /proc/net/dev | grep -c :");
+    let mut plan = shell(
+        "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax; cat /sys/class/net/lo/operstate; cat /proc/net/dev | grep -c :",
+    );
     plan.namespaces = Namespaces::NET | Namespaces::IPC | Namespaces::PID | Namespaces::MNT;
     plan.steps = vec![
         Step::LoopbackUp,
@@ -167,7 +175,8 @@ fn an_inode_is_verified_before_it_is_used() {
 #[test]
 fn files_directories_links_and_nodes_are_made() {
     require!(user_namespaces(), "user namespaces");
-    let mut plan = shell("cd /tmp && cat file && readlink link && stat -c %F,%a fifo directory | tr '\\n' ' '");
+    let mut plan =
+        shell("cd /tmp && cat file && readlink link && stat -c %F,%a fifo directory | tr '\\n' ' '");
     let tmp = plan.slot("tmp");
     plan.namespaces = Namespaces::MNT;
     plan.steps = vec![
@@ -202,7 +211,10 @@ fn the_working_directory_must_lie_in_the_root() {
         plan.steps.push(Step::WorkingDirectory(directory.into()));
         plan.spawn(&[]).unwrap_err()
     };
-    assert_eq!(error("/nowhere").to_string(), "change directory to /nowhere: ENOENT (No such file or directory), by chdir");
+    assert_eq!(
+        error("/nowhere").to_string(),
+        "change directory to /nowhere: ENOENT (No such file or directory), by chdir"
+    );
 
     // A descriptor of the host's root, kept open over the change of root, is outside.
     let directory = tempfile::tempdir().unwrap();
@@ -221,7 +233,10 @@ fn the_working_directory_must_lie_in_the_root() {
     };
     let results: Vec<_> = (0..16).map(spawn).collect();
     // The root's own descriptor is fine.
-    assert!(results.iter().all(|result| result.as_ref().map_or(true, |directory| directory == "/")), "{results:?}");
+    assert!(
+        results.iter().all(|result| result.as_ref().map_or(true, |directory| directory == "/")),
+        "{results:?}"
+    );
     let outside = |error: &Error| error.errno().is_some_and(|errno| errno.number() == libc::EXDEV);
     assert!(results.iter().any(|result| result.as_ref().is_err_and(outside)), "{results:?}");
 }
@@ -230,7 +245,8 @@ fn the_working_directory_must_lie_in_the_root() {
 fn root_may_map_ids_that_do_not_include_its_own() {
     require!(is_root(), "root");
     // The exec of the init would lose all capabilities in these maps.
-    let mut plan = shell("id -u; grep CapEff /proc/self/status | cut -f2; cat /proc/self/uid_map | tr -s ' '");
+    let mut plan =
+        shell("id -u; grep CapEff /proc/self/status | cut -f2; cat /proc/self/uid_map | tr -s ' '");
     plan.namespaces = Namespaces::USER | Namespaces::UTS;
     plan.steps.push(Step::Hostname("mapped".into()));
     plan.steps.push(Step::Credentials(cofferdam_process::Credentials {

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use cofferdam_process::{
-    BoxError, Error, Location, Mount, Namespaces, Open, Plan, Process, Rendezvous, Spawner, Step, Stdio,
+    BoxError, Error, Location, Mount, Namespaces, Open, Plan, Process, Rendezvous, Spawner, Stdio, Step,
 };
 use common::{Maps, is_root, require, shell, user_namespaces};
 
@@ -23,7 +23,12 @@ where
         Maps::single().created(process)
     }
 
-    fn sync(&mut self, point: u32, process: Process<'_>, received: Vec<OwnedFd>) -> Result<Vec<OwnedFd>, BoxError> {
+    fn sync(
+        &mut self,
+        point: u32,
+        process: Process<'_>,
+        received: Vec<OwnedFd>,
+    ) -> Result<Vec<OwnedFd>, BoxError> {
         self.0(point, process, received)
     }
 }
@@ -97,6 +102,7 @@ fn look(plan: &mut Plan, mut look: impl FnMut(u32)) {
 
 #[test]
 fn a_waiting_init_is_the_sealed_file_and_nothing_else() {
+    require!(is_root(), "root, as the init lets nobody else look at it");
     let secret = tempfile::tempfile().unwrap();
     // A descriptor without close-on-exec must not reach the init.
     rustix::io::fcntl_setfd(&secret, rustix::io::FdFlags::empty()).unwrap();
@@ -110,9 +116,11 @@ fn a_waiting_init_is_the_sealed_file_and_nothing_else() {
             assert!(writer.write_all(b"changed").is_err());
         }
         assert_eq!(fs::read(format!("/proc/{pid}/exe")).unwrap(), content);
-        let descriptors: Vec<_> = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().filter_map(Result::ok).collect();
+        let descriptors: Vec<_> =
+            fs::read_dir(format!("/proc/{pid}/fd")).unwrap().filter_map(Result::ok).collect();
         assert!(descriptors.len() <= 4, "{descriptors:?}");
-        let inode = |path: &std::path::Path| fs::metadata(path).ok().map(|m| std::os::unix::fs::MetadataExt::ino(&m));
+        let inode =
+            |path: &std::path::Path| fs::metadata(path).ok().map(|m| std::os::unix::fs::MetadataExt::ino(&m));
         let secret = inode(format!("/proc/self/fd/{}", secret.as_raw_fd()).as_ref());
         assert!(descriptors.iter().all(|entry| inode(&entry.path()) != secret));
         assert_eq!(fs::read(format!("/proc/{pid}/environ")).unwrap(), b"");
@@ -121,6 +129,7 @@ fn a_waiting_init_is_the_sealed_file_and_nothing_else() {
 
 #[test]
 fn a_waiting_init_has_little_memory_of_its_own() {
+    require!(is_root(), "root, as the init lets nobody else look at it");
     look(&mut shell("true"), |pid| {
         let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
         let field = |name: &str| -> u64 {
@@ -205,7 +214,8 @@ fn process_one_reaps_forwards_and_ends_with_the_program() {
         Spawner::new(&plan, &[]).rendezvous(&mut Maps::single()).spawn().unwrap()
     };
     // Orphans become children of process 1 and do not stay zombies.
-    let script = "echo $$; (sh -c 'sleep 0.01 &' &); sleep 0.1; grep -l 'State:.Z' /proc/[0-9]*/status; exit 5";
+    let script =
+        "echo $$; (sh -c 'sleep 0.01 &' &); sleep 0.1; grep -l 'State:.Z' /proc/[0-9]*/status; exit 5";
     let output = spawn(script).wait_with_output().unwrap();
     assert_eq!((output.status.code(), common::text(&output.stdout).as_str()), (Some(5), "2"));
 
@@ -227,7 +237,8 @@ fn a_process_is_born_in_a_cgroup() {
     require!(is_root(), "root");
     // Any cgroup v2 hierarchy will do, wherever it is mounted.
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let hierarchy = mounts.lines().find(|line| line.contains(" - cgroup2 ")).and_then(|line| line.split(' ').nth(4));
+    let hierarchy =
+        mounts.lines().find(|line| line.contains(" - cgroup2 ")).and_then(|line| line.split(' ').nth(4));
     require!(hierarchy.is_some(), "a mounted cgroup v2 hierarchy");
     let path = format!("{}/cofferdam-test-{}", hierarchy.unwrap(), std::process::id());
     fs::create_dir(&path).unwrap();

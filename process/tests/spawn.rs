@@ -35,9 +35,13 @@ fn errors_of_the_exec_are_those_of_the_standard_library() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "no program").unwrap();
-    for program in ["/nowhere/program".as_ref(), "no-such-program".as_ref(), file.as_os_str(), "/etc".as_ref()] {
-        let expected = std::process::Command::new(program).spawn().unwrap_err();
-        let error = Plan::new(program).spawn(&[]).unwrap_err();
+    for program in
+        ["/nowhere/program".as_ref(), "no-such-program".as_ref(), file.as_os_str(), "/etc".as_ref()]
+    {
+        let mut plan = Plan::new(program);
+        plan.search = "/usr/bin:/bin".into();
+        let error = plan.spawn(&[]).unwrap_err();
+        let expected = std::process::Command::new(program).env("PATH", &plan.search).spawn().unwrap_err();
         assert_eq!(error.kind(), expected.kind(), "{program:?}: {error}");
         assert_eq!(error.errno().map(|errno| errno.number()), expected.raw_os_error(), "{program:?}");
         assert!(matches!(error, Error::Exec { .. }), "{error:?}");
@@ -181,10 +185,25 @@ fn what_cannot_be_is_found_before_anything_happens() {
         assert_eq!(error.to_string(), expected);
     };
     check(&|plan| plan.program = "".into(), "program \"\" is empty");
-    check(&|plan| plan.args.clear(), "argument vector of \"/bin/true\" is empty: the kernel would make one up");
+    check(
+        &|plan| plan.args.clear(),
+        "argument vector of \"/bin/true\" is empty: the kernel would make one up",
+    );
     check(&|plan| plan.args.push("a\0b".into()), "argument \"a\\0b\" contains a NUL byte");
-    check(&|plan| plan.program = "a\0b".into(), "program \"/a\\0b\" contains a NUL byte".replace("/a", "/usr/local/sbin/a").as_str());
-    check(&|plan| plan.env.push(("A=".into(), "".into())), "environment variable \"A=\" is empty or contains =");
-    check(&|plan| plan.env.push(("A".into(), "\0".into())), "environment variable \"A=\\0\" contains a NUL byte");
-    check(&|plan| plan.stdin = Stdio::Descriptor(plan.input("file")), "number of descriptors \"0\" is not what the plan asks for");
+    check(
+        &|plan| plan.program = "a\0b".into(),
+        "program \"/a\\0b\" contains a NUL byte".replace("/a", "/usr/local/sbin/a").as_str(),
+    );
+    check(
+        &|plan| plan.env.push(("A=".into(), "".into())),
+        "environment variable \"A=\" is empty or contains =",
+    );
+    check(
+        &|plan| plan.env.push(("A".into(), "\0".into())),
+        "environment variable \"A=\\0\" contains a NUL byte",
+    );
+    check(
+        &|plan| plan.stdin = Stdio::Descriptor(plan.input("file")),
+        "number of descriptors \"0\" is not what the plan asks for",
+    );
 }

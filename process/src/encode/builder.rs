@@ -10,7 +10,7 @@ use crate::Error;
 use crate::plan::{Location, Plan, Slot, Stdio};
 
 /// `AT_FDCWD` as an argument.
-pub(super) const AT_FDCWD: Value = Value::Number(-100_i64 as u64);
+pub(super) const AT_FDCWD: Value = Value::Number((-100_i64).cast_unsigned());
 
 /// A program under construction.
 pub(super) struct Builder<'a> {

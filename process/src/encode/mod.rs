@@ -7,9 +7,9 @@ mod mount;
 mod process;
 mod program;
 
-pub(crate) use program::{Operation, Program};
 #[cfg(test)]
 pub(crate) use program::{Content, Patch, arbitrary_operation, decode};
+pub(crate) use program::{Operation, Program};
 
 use builder::Builder;
 

@@ -204,7 +204,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Vec<Operation>, Vec<RawFd>), forma
             out: Some(operation.out).filter(|out| *out != NONE),
             tolerate: operation.tolerate,
             flags: operation.flags,
-            values: values.map(|argument| decode_value(bytes, argument, header.slots)).collect::<Result<_, _>>()?,
+            values: values
+                .map(|argument| decode_value(bytes, argument, header.slots))
+                .collect::<Result<_, _>>()?,
         });
     }
     Ok((operations, given))
@@ -249,8 +251,16 @@ pub(crate) fn arbitrary_operation() -> impl proptest::strategy::Strategy<Value =
         bytes().prop_map(Value::Bytes),
         structure.prop_map(|(bytes, patches)| Value::Structure { bytes, patches }),
     ];
-    let words = (1..=format::code::LAST, any::<u32>(), proptest::option::of(0..16_u32), any::<u32>(), any::<u32>());
-    (words, proptest::collection::vec(value, 0..=6)).prop_map(|((code, number, out, tolerate, flags), values)| {
-        Operation { code, number, out, tolerate, flags, values }
-    })
+    let words =
+        (1..=format::code::LAST, any::<u32>(), proptest::option::of(0..16_u32), any::<u32>(), any::<u32>());
+    (words, proptest::collection::vec(value, 0..=6)).prop_map(
+        |((code, number, out, tolerate, flags), values)| Operation {
+            code,
+            number,
+            out,
+            tolerate,
+            flags,
+            values,
+        },
+    )
 }

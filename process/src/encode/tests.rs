@@ -8,16 +8,23 @@ const CONTEXT: Context = Context { last_capability: 40, raised: None };
 
 fn calls(plan: &Plan) -> Vec<&'static str> {
     let program = encode(plan, CONTEXT).unwrap();
-    program.labels.iter().filter(|label| matches!(label.part, Part::Step(_))).filter_map(|label| label.call).collect()
+    program
+        .labels
+        .iter()
+        .filter(|label| matches!(label.part, Part::Step(_)))
+        .filter_map(|label| label.call)
+        .collect()
 }
 
 #[test]
 fn a_mount_is_made_configured_and_attached_by_descriptor() {
     let mut plan = Plan::new("/bin/true");
     let root = plan.slot("root");
-    plan.steps.push(Step::Mount(
-        Mount::new("tmpfs").option("size", "1M").target(Some(root), "/tmp", Some(TargetKind::Directory)),
-    ));
+    plan.steps.push(Step::Mount(Mount::new("tmpfs").option("size", "1M").target(
+        Some(root),
+        "/tmp",
+        Some(TargetKind::Directory),
+    )));
     let expected =
         ["fsopen", "fsconfig", "fsconfig", "fsmount", "close", "make target", "move_mount", "close", "close"];
     assert_eq!(calls(&plan), expected);

@@ -194,8 +194,10 @@ pub(crate) fn header(program: &[u8]) -> Result<Header, Malformed> {
 /// Decodes the operation at an offset.
 pub(crate) fn operation(program: &[u8], at: usize, slots: u32) -> Result<Operation, Malformed> {
     let size = u32_at(program, at)? as usize;
-    let next =
-        at.checked_add(size).filter(|next| *next <= program.len() && size % 8 == 0).ok_or(Malformed)?;
+    let next = at
+        .checked_add(size)
+        .filter(|next| *next <= program.len() && size.is_multiple_of(8))
+        .ok_or(Malformed)?;
     let code = u16_at(program, at + 4)?;
     let count = usize::from(u16_at(program, at + 6)?);
     let out = u32_at(program, at + 12)?;

@@ -23,7 +23,7 @@ pub(super) struct Machine<'a> {
 pub(super) fn fail(control: i32, operation: u32, errno: i32) -> ! {
     let message = Message { kind: kind::FAILED, operation, errno, value: 0 };
     // If nobody listens any more, nobody needs to know.
-    let _ = channel::send(control, message, &[]);
+    channel::send(control, message, &[]).unwrap_or_default();
     sys::exit(125)
 }
 

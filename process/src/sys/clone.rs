@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::stack::{Lease, Stack};
 use super::stub::{Stub, first_stage, second_stage};
+use crate::init::sys::nr;
 use crate::spawn::wait;
 use crate::{Errno, Error};
 
@@ -178,7 +179,7 @@ pub(super) unsafe fn clone_onto(
             "call r13",
             "ud2",
             "2:",
-            inlateout("rax") libc::SYS_clone3 as isize => result,
+            inlateout("rax") nr::CLONE3 as usize => result,
             in("rdi") arguments,
             in("rsi") size_of::<CloneArguments>(),
             in("r12") stub,
@@ -214,7 +215,7 @@ pub(super) unsafe fn clone_onto(
             "blr x21",
             "brk #1",
             "2:",
-            in("x8") libc::SYS_clone3,
+            in("x8") nr::CLONE3 as usize,
             inlateout("x0") arguments => result,
             in("x1") size_of::<CloneArguments>(),
             in("x20") stub,
@@ -247,7 +248,7 @@ impl SignalsBlocked {
 impl Drop for SignalsBlocked {
     fn drop(&mut self) {
         // Cannot fail: a valid pointer, size and operation.
-        let _: Result<(), Error> = set_mask(&self.before, None);
+        drop(set_mask(&self.before, None));
     }
 }
 

@@ -78,3 +78,13 @@ pub(crate) fn set_mount_read_only(mount: BorrowedFd<'_>) -> Result<(), rustix::i
     };
     last(result).map(|_| ()).map_err(|errno| rustix::io::Errno::from_raw_os_error(errno.number()))
 }
+
+/// A descriptor whose readability can be awaited. Called within a tokio runtime.
+#[cfg(feature = "tokio")]
+pub(crate) fn watch(
+    fd: std::os::fd::OwnedFd,
+) -> std::io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
+    // SAFETY: the descriptor is owned by the result and so stays open, under the same number, while registered.
+    unsafe { tokio::io::unix::AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) }
+        .map_err(Into::into)
+}
