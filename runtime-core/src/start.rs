@@ -55,7 +55,7 @@ pub(crate) fn start<'a>(
         prepared = prepare()?;
     }
     let result = spawn(&prepared, fault);
-    let result = result.or_else(|error| Err(undo::remove(prepared.made, error)));
+    let result = result.map_err(|error| undo::remove(prepared.made, error));
     drop(guard);
     Ok(Child::new(result?, program))
 }

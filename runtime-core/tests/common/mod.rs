@@ -32,7 +32,8 @@ pub fn can_isolate() -> bool {
 /// A shell command.
 pub fn shell(script: &str) -> Command {
     let mut command = Command::new("sh");
-    command.args(["-c", script]);
+    // A test that hangs is a test that fails.
+    command.args(["-c", script]).timeout(std::time::Duration::from_secs(60));
     command
 }
 
