@@ -158,6 +158,10 @@ fn attach(builder: &mut Builder<'_>, mount: u32, target: &Target) -> Result<(), 
     if top {
         let values = [Value::Slot(mount), empty_path(), Value::Slot(root), empty_path(), flags];
         builder.call("move_mount", libc::SYS_move_mount, values);
+    } else if target.fresh {
+        let values = [Value::Slot(mount), empty_path(), Value::Slot(root), path(&target.path)?];
+        let flags = Value::Number(MOVE_MOUNT_F_EMPTY_PATH);
+        builder.call("move_mount", libc::SYS_move_mount, values.into_iter().chain([flags]));
     } else {
         let place = builder.temporary();
         match target.make {

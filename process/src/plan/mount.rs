@@ -162,6 +162,9 @@ pub struct Target {
     pub path: PathBuf,
     /// What to make where the target is missing; `None` demands that it exists.
     pub make: Option<TargetKind>,
+    /// The root is a file system that an earlier step has made, and nobody else can have put a link there: the
+    /// path is used as it is.
+    pub fresh: bool,
 }
 
 impl Mount {
@@ -203,7 +206,15 @@ impl Mount {
     /// Attaches it at a path below a root, which must exist or is made as `make` says.
     #[must_use]
     pub fn target(mut self, root: Option<Slot>, path: impl AsRef<Path>, make: Option<TargetKind>) -> Self {
-        self.target = Some(Target { root, path: path.as_ref().to_owned(), make });
+        self.target = Some(Target { root, path: path.as_ref().to_owned(), make, fresh: false });
+        self
+    }
+
+    /// Attaches it at a path of a file system that an earlier step has made; the path must exist there.
+    #[must_use]
+    pub fn target_in_fresh(mut self, root: Slot, path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref().to_owned();
+        self.target = Some(Target { root: Some(root), path, make: None, fresh: true });
         self
     }
 

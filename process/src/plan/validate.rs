@@ -1,6 +1,6 @@
 //! What a plan must be before anything happens. Strings are checked where they are encoded.
 
-use super::{Argument, Namespaces, Plan, Slot, Step};
+use super::{Argument, Mount, Namespaces, Plan, Slot, Step, Target};
 use crate::Error;
 use crate::init::{MAX_PASSED, MAX_PLACED};
 
@@ -91,6 +91,12 @@ impl Plan {
                 send.len().max(receive.len()).to_string(),
                 "is above 64 in one meeting",
             )),
+            Step::Mount(Mount { target: Some(Target { fresh: true, make, root, .. }), .. })
+                if make.is_some() || root.is_none() =>
+            {
+                let text = self.describe(step);
+                Err(invalid("mount", text, "is to go into a fresh file system, which needs a root and no making"))
+            }
             Step::Call(call) => self.validate_call(call),
             Step::WorkingDirectory(path) if path.as_os_str().is_empty() => {
                 Err(invalid("working directory", String::new(), "is empty"))
