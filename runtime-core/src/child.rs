@@ -1,12 +1,15 @@
 //! A running program.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
+
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use crate::program::Program;
 use crate::{ChildStderr, ChildStdin, ChildStdout, Error, ExitStatus, Output, streams};
 
-const SIGKILL: i32 = rustix::process::Signal::KILL.as_raw();
+const SIGKILL: i32 = Signal::KILL.as_raw();
 
 /// A program that was started by a [`Command`](crate::Command) or an [`Exec`](crate::Exec).
 ///
@@ -20,7 +23,8 @@ const SIGKILL: i32 = rustix::process::Signal::KILL.as_raw();
 pub struct Child {
     process: cofferdam_process::Child,
     limit: Option<Limit>,
-    kill_on_drop: bool,
+    #[allow(dead_code, reason = "its drop is all that it does")]
+    kill_on_drop: Option<KillOnDrop>,
     /// The writing end of the program's standard input, if it is a pipe.
     pub stdin: Option<ChildStdin>,
     /// The reading end of its standard output, if it is a pipe.
@@ -31,18 +35,32 @@ pub struct Child {
 
 /// How long the program may run.
 #[derive(Clone, Copy, Debug)]
-struct Limit {
+pub(crate) struct Limit {
     timeout: Duration,
-    /// `None` lies too far in the future to be counted.
-    end: Option<Instant>,
+    pub(crate) end: Instant,
 }
 
 impl Child {
-    pub(crate) fn new(mut process: cofferdam_process::Child, program: &Program) -> Self {
-        let limit =
-            program.timeout.map(|timeout| Limit { timeout, end: Instant::now().checked_add(timeout) });
+    pub(crate) fn new(mut process: cofferdam_process::Child, program: &Program) -> Result<Self, Error> {
+        // A moment that cannot be counted never comes.
+        let limit = program
+            .timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout).map(|end| Limit { timeout, end }));
+        let kill_on_drop = match program.kill_on_drop {
+            true => Some(KillOnDrop(fcntl_dupfd_cloexec(process.pidfd(), 3).map_err(Error::call("fcntl"))?)),
+            false => None,
+        };
         let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
-        Self { process, limit, kill_on_drop: program.kill_on_drop, stdin, stdout, stderr }
+        Ok(Self { process, limit, kill_on_drop, stdin, stdout, stderr })
+    }
+
+    /// The process with its streams, how long it may run, and what kills it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn into_parts(mut self) -> (cofferdam_process::Child, Option<Limit>, Option<KillOnDrop>) {
+        self.process.stdin = self.stdin;
+        self.process.stdout = self.stdout;
+        self.process.stderr = self.stderr;
+        (self.process, self.limit, self.kill_on_drop)
     }
 
     /// The process id as the caller sees it. It may belong to another process once this one was waited for; prefer
@@ -62,9 +80,9 @@ impl Child {
     /// [`Error::TimedOut`] after the command's [`timeout`](crate::Command::timeout): the program was killed.
     pub fn wait(&mut self) -> Result<ExitStatus, Error> {
         drop(self.stdin.take());
-        match self.end() {
+        match self.limit {
             None => Ok(self.process.wait()?),
-            Some(end) => self.wait_until(end)?.ok_or_else(|| self.timed_out()),
+            Some(limit) => self.wait_until(limit),
         }
     }
 
@@ -76,11 +94,8 @@ impl Child {
         if let Some(status) = self.process.try_wait()? {
             return Ok(Some(status));
         }
-        match self.end() {
-            Some(end) if end <= Instant::now() => {
-                self.kill_and_reap()?;
-                Err(self.timed_out())
-            }
+        match self.limit {
+            Some(limit) if limit.end <= Instant::now() => Err(self.end(limit)?),
             _ => Ok(None),
         }
     }
@@ -92,10 +107,8 @@ impl Child {
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<ExitStatus>, Error> {
         drop(self.stdin.take());
         let until = Instant::now().checked_add(timeout);
-        match (self.end(), until) {
-            (Some(end), until) if until.is_none_or(|until| end <= until) => {
-                self.wait_until(end)?.map(Some).ok_or_else(|| self.timed_out())
-            }
+        match self.limit {
+            Some(limit) if until.is_none_or(|until| limit.end <= until) => self.wait_until(limit).map(Some),
             _ => Ok(self.process.wait_timeout(timeout)?),
         }
     }
@@ -128,47 +141,63 @@ impl Child {
     pub fn wait_with_output(mut self) -> Result<Output, Error> {
         drop(self.stdin.take());
         let files = [self.stdout.take().map(Into::into), self.stderr.take().map(Into::into)];
-        let Some([stdout, stderr]) = streams::collect(files, self.end())? else {
-            self.kill_and_reap()?;
-            return Err(self.timed_out());
-        };
-        let status = self.wait()?;
-        Ok(Output { status, stdout, stderr })
-    }
-
-    fn end(&self) -> Option<Instant> {
-        self.limit.and_then(|limit| limit.end)
-    }
-
-    /// Waits until a moment, and kills the program then.
-    fn wait_until(&mut self, end: Instant) -> Result<Option<ExitStatus>, Error> {
-        let status = self.process.wait_timeout(end.saturating_duration_since(Instant::now()))?;
-        if status.is_none() {
-            self.kill_and_reap()?;
+        let collected = streams::collect(files, self.limit.map(|limit| limit.end))?;
+        match (collected, self.limit) {
+            (None, Some(limit)) => Err(self.end(limit)?),
+            (collected, _) => {
+                let [stdout, stderr] = collected.unwrap_or_default();
+                let status = self.wait()?;
+                Ok(Output { status, stdout, stderr })
+            }
         }
-        Ok(status)
     }
 
-    fn kill_and_reap(&mut self) -> Result<ExitStatus, Error> {
+    /// Waits until the program ends or has to.
+    fn wait_until(&mut self, limit: Limit) -> Result<ExitStatus, Error> {
+        let left = limit.end.saturating_duration_since(Instant::now());
+        match self.process.wait_timeout(left)? {
+            Some(status) => Ok(status),
+            None => Err(self.end(limit)?),
+        }
+    }
+
+    /// Ends a program whose time is over.
+    fn end(&mut self, limit: Limit) -> Result<Error, Error> {
         self.kill()?;
-        Ok(self.process.wait()?)
-    }
-
-    fn timed_out(&self) -> Error {
-        Error::TimedOut { timeout: self.limit.map_or(Duration::ZERO, |limit| limit.timeout) }
+        self.process.wait()?;
+        Ok(limit.error())
     }
 }
 
-impl Drop for Child {
+/// Kills the process of a pidfd when dropped, and waits for its end.
+#[derive(Debug)]
+pub(crate) struct KillOnDrop(OwnedFd);
+
+#[cfg(feature = "tokio")]
+impl KillOnDrop {
+    pub(crate) fn new(pidfd: OwnedFd) -> Self {
+        Self(pidfd)
+    }
+}
+
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
-        if self.kill_on_drop && matches!(self.process.try_wait(), Ok(None)) {
-            // Nobody is left to be told of a failure.
-            drop(self.kill_and_reap());
+        // One that was waited for is out of reach, and nobody is left to be told of a failure.
+        if pidfd_send_signal(&self.0, Signal::KILL).is_ok() {
+            let wait = || waitid(WaitId::PidFd(self.0.as_fd()), WaitIdOptions::EXITED);
+            while matches!(wait(), Err(Errno::INTR)) {}
         }
     }
 }
 
-impl std::os::fd::AsFd for Child {
+impl Limit {
+    /// The error of one who waits when the time is over.
+    pub(crate) fn error(self) -> Error {
+        Error::TimedOut { timeout: self.timeout }
+    }
+}
+
+impl AsFd for Child {
     /// The pidfd.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd()

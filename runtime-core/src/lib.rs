@@ -58,6 +58,8 @@ mod stdio;
 mod streams;
 mod sysctl;
 mod target;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod undo;
 
 pub use cofferdam_namespaces as namespaces;

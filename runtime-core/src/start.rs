@@ -57,7 +57,7 @@ pub(crate) fn start<'a>(
     let result = spawn(&prepared, fault);
     let result = result.map_err(|error| undo::remove(prepared.made, error));
     drop(guard);
-    Ok(Child::new(result?, program))
+    Child::new(result?, program)
 }
 
 fn spawn(prepared: &Prepared<'_>, fault: Option<u32>) -> Result<cofferdam_process::Child, Error> {
