@@ -83,6 +83,8 @@ pub(crate) struct Enclosure {
     pub(crate) root: Root,
     pub(crate) extras: Vec<Extra>,
     pub(crate) usual: Usual,
+    /// `None` leaves it to what makes sense.
+    pub(crate) protect_proc: Option<bool>,
     pub(crate) hostname: Option<OsString>,
     pub(crate) domainname: Option<OsString>,
     pub(crate) uid_map: Option<IdMap>,
@@ -101,6 +103,7 @@ impl Default for Enclosure {
             root: Root::Host,
             extras: Vec::new(),
             usual: Usual::default(),
+            protect_proc: None,
             hostname: None,
             domainname: None,
             uid_map: None,

@@ -33,10 +33,19 @@ impl Command {
 
     /// Whether `/proc` shows the processes of the new pid namespace. On by default where there is one.
     ///
-    /// If the program's user 0 is the host's, the parts of it through which root changes the kernel for everybody are
-    /// read-only, and those that give away secrets are covered.
+    /// See also [`protect_proc`](Self::protect_proc).
     pub fn proc(&mut self, private: bool) -> &mut Self {
         self.enclosure.usual.proc = Some(private);
+        self
+    }
+
+    /// Whether those parts of `/proc` are read-only through which the host's root changes the kernel for everybody
+    /// (`/proc/sys` and others), and those are covered that give away secrets (`/proc/kcore` and others).
+    ///
+    /// On by default where some id inside is the host's root: the kernel asks such files for their owner, not for
+    /// capabilities. For all others they cannot be written anyhow.
+    pub fn protect_proc(&mut self, yes: bool) -> &mut Self {
+        self.enclosure.protect_proc = Some(yes);
         self
     }
 

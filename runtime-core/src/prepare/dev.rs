@@ -60,7 +60,8 @@ pub(super) fn mount(
         make_nodes(draft, dev);
     }
     for ((name, _, _), node) in NODES.iter().zip(nodes) {
-        draft.step(Step::Mount(Mount::detached(*node).target(Some(dev), name, Some(TargetKind::File))));
+        draft.step(node_step(dev, name, FileKind::Regular, Device { major: 0, minor: 0 }));
+        draft.step(Step::Mount(Mount::detached(*node).target_in_fresh(dev, name)));
     }
     draft.steps(
         LINKS
@@ -85,17 +86,19 @@ fn terminals(identity: &Identity) -> Mount {
 }
 
 fn below(draft: &mut Draft<'_>, dev: Slot, name: &str, mount: Mount, flags: MountFlags) {
-    let mount = mount.attributes(Attributes::set(flags)).target(Some(dev), name, Some(TargetKind::Directory));
+    draft.step(Step::Directory { location: Location::at(dev, name), mode: 0o755 });
+    let mount = mount.attributes(Attributes::set(flags)).target_in_fresh(dev, name);
     draft.step(Step::Mount(mount));
 }
 
 fn make_nodes(draft: &mut Draft<'_>, dev: Slot) {
     draft.step(Step::Umask(0));
-    draft.steps(NODES.map(|(name, major, minor)| Step::Node {
-        location: Location::at(dev, name),
-        kind: FileKind::CharacterDevice,
-        mode: 0o666,
-        device: Device { major, minor },
-    }));
+    let device =
+        |(name, major, minor)| node_step(dev, name, FileKind::CharacterDevice, Device { major, minor });
+    draft.steps(NODES.map(device));
     draft.step(Step::Umask(0o022));
+}
+
+fn node_step(dev: Slot, name: &str, kind: FileKind, device: Device) -> Step {
+    Step::Node { location: Location::at(dev, name), kind, mode: 0o666, device }
 }

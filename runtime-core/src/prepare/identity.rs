@@ -199,6 +199,8 @@ fn capabilities(wanted: Wanted, root: bool, available: u64) -> Capabilities {
 /// The maps that were asked for, or those that need no more than the caller has.
 fn maps(enclosure: &Enclosure, me: &Me) -> Result<Maps, Error> {
     let chosen = enclosure.uid_map.is_some() || enclosure.gid_map.is_some();
+    let only =
+        |map: &IdMap, id| matches!(map.ranges(), [one] if one.count() == 1 && one.outside().get() == id);
     let pick = |given: &Option<IdMap>, own: &str, id: u32| match (given, me.is_root()) {
         (Some(map), _) => Ok(map.clone()),
         (None, true) => everyone(Path::new(own)),
@@ -206,11 +208,12 @@ fn maps(enclosure: &Enclosure, me: &Me) -> Result<Maps, Error> {
     };
     let uid = pick(&enclosure.uid_map, "/proc/thread-self/uid_map", geteuid().as_raw())?;
     let gid = pick(&enclosure.gid_map, "/proc/thread-self/gid_map", getegid().as_raw())?;
-    let alone =
-        matches!(gid.ranges(), [one] if one.count() == 1 && one.outside().get() == getegid().as_raw());
-    let deny = alone && !me.effective.contains(Held::SETGID);
+    let (own_uid, own_gid) = (only(&uid, geteuid().as_raw()), only(&gid, getegid().as_raw()));
+    let deny = own_gid && !me.effective.contains(Held::SETGID);
     let maps = IdMaps { uid, gid, setgroups: if deny { Setgroups::Deny } else { Setgroups::Allow } };
-    let caller = match chosen {
+    // Nobody needs help with the own ids, but for root's, which need a capability.
+    let plain = own_uid && own_gid && (!geteuid().is_root() || me.is_root());
+    let caller = match chosen && !plain {
         true => Some(Caller::current()?),
         false => None,
     };

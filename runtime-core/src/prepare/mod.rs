@@ -21,7 +21,7 @@ use crate::exec::Exec;
 use crate::program::Program;
 use crate::start::Streams;
 use crate::stdio::{Stdio, Stream};
-use crate::{Error, Namespaces, Plan, Step};
+use crate::{Argument, Error, Namespaces, Plan, RawCall, Step};
 
 use draft::Draft;
 use identity::Identity;
@@ -66,7 +66,10 @@ pub(crate) fn command(command: &Command, streams: Streams) -> Result<Prepared<'_
     validate::enclosure(enclosure)?;
     let identity = Identity::of_command(program, enclosure)?;
     let mut draft = Draft::new(program, enclosure.root == Root::Host);
-    draft.plan.stay_as_init = enclosure.init;
+    if enclosure.init {
+        draft.plan.stay_as_init = true;
+        draft.step(default_sigchld());
+    }
     draft.plan.rendezvous = identity.maps.is_some();
     kinds::enter(&mut draft, program, enclosure)?;
     identity.settle(&mut draft);
@@ -94,6 +97,23 @@ pub(crate) fn exec<'a>(exec: &'a Exec<'_>, streams: Streams) -> Result<Prepared<
     identity.settle(&mut draft);
     finish(&mut draft, program, &identity, streams)?;
     Ok(draft.finish(None))
+}
+
+/// The init must hear of its children's ends, whatever the caller does about those of its own.
+fn default_sigchld() -> Step {
+    const SIZE: usize = 32;
+    Step::Call(RawCall {
+        name: "rt_sigaction".into(),
+        number: u32::try_from(libc::SYS_rt_sigaction).unwrap_or(0),
+        arguments: vec![
+            Argument::Number(u64::from(libc::SIGCHLD.unsigned_abs())),
+            Argument::Bytes(vec![0; SIZE]),
+            Argument::Number(0),
+            Argument::Number(8),
+        ],
+        into: None,
+        tolerate: None,
+    })
 }
 
 /// What is in the new namespaces besides files.

@@ -23,6 +23,8 @@ pub(super) fn build(
     enclosure: &Enclosure,
     identity: &Identity,
 ) -> Result<Option<Slot>, Error> {
+    // What is made on the way is not for the caller's umask to decide.
+    draft.step(Step::Umask(0o022));
     root::separate(draft);
     let of_host = enclosure.root == Root::Host;
     let tree = match of_host && enclosure.extras.is_empty() {
@@ -76,7 +78,7 @@ fn usual(
 ) -> Result<(), Error> {
     if wants(enclosure, |usual| usual.proc, "/proc", enclosure.has_own(Namespaces::PID)) {
         let place = places.directory(draft, "/proc")?;
-        proc::mount(draft, identity, place);
+        proc::mount(draft, enclosure, identity, place);
     }
     let sys = enclosure.new.contains(Namespaces::NET) && enclosure.root.path().join("sys").is_dir();
     if wants(enclosure, |usual| usual.sys, "/sys", sys) {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::draft::Draft;
 use super::identity::Identity;
+use crate::enclosure::Enclosure;
 use crate::{Attributes, Location, Mount, MountFlags, Slot, Step, TargetKind};
 
 /// Through these, who is root on the host changes the kernel for everybody, whatever capabilities it lacks.
@@ -13,12 +14,17 @@ const READ_ONLY: [&str; 7] = ["sys", "sysrq-trigger", "irq", "bus", "fs", "acpi"
 const COVERED: [&str; 5] = ["kcore", "keys", "timer_list", "latency_stats", "sched_debug"];
 
 /// Mounts a procfs.
-pub(super) fn mount(draft: &mut Draft<'_>, identity: &Identity, place: (Slot, Option<TargetKind>)) {
+pub(super) fn mount(
+    draft: &mut Draft<'_>,
+    enclosure: &Enclosure,
+    identity: &Identity,
+    place: (Slot, Option<TargetKind>),
+) {
     let (root, make) = place;
     let proc = draft.plan.slot("/proc");
     let mount = Mount::new("proc").attributes(Attributes::set(quiet())).target(Some(root), "/proc", make);
     draft.step(Step::Mount(mount.into_slot(proc)));
-    if identity.root_of_host {
+    if enclosure.protect_proc.unwrap_or(identity.root_of_host) {
         protect(draft, proc);
     }
     draft.step(Step::Close(proc));
@@ -30,12 +36,12 @@ fn protect(draft: &mut Draft<'_>, proc: Slot) {
     for name in READ_ONLY.iter().filter(exists) {
         let attributes = Attributes::set_recursive(quiet() | MountFlags::RDONLY);
         let mount = Mount::bind(Location::at(proc, name), false).attributes(attributes);
-        draft.step(Step::Mount(mount.target(Some(proc), name, None)));
+        draft.step(Step::Mount(mount.target_in_fresh(proc, name)));
     }
     for name in COVERED.iter().filter(exists) {
         let attributes = Attributes::set(quiet() | MountFlags::RDONLY);
         let mount = Mount::bind(Location::path("/dev/null"), false).attributes(attributes);
-        draft.step(Step::Mount(mount.target(Some(proc), name, None)));
+        draft.step(Step::Mount(mount.target_in_fresh(proc, name)));
     }
 }
 
