@@ -58,6 +58,7 @@ mod stdio;
 mod streams;
 mod sysctl;
 mod target;
+mod template;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod undo;

@@ -1,15 +1,19 @@
 //! The one place where a plan is carried out.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use cofferdam_namespaces::{Diagnosis, Kind, Kinds, UserNamespaces};
 use cofferdam_process::{BoxError, Error as ProcessError, Process, Rendezvous, Spawner};
 
+use rustix::fs::CWD;
+use rustix::mount::{OpenTreeFlags, open_tree};
+
 use crate::enclosure::Root;
 use crate::prepare::{Input, Maps, Prepared};
 use crate::program::Program;
-use crate::{Child, Error, Namespaces, PlanStdio, target, undo};
+use crate::{Child, Errno, Error, Namespaces, PlanStdio, target, template, undo};
 
 /// What standard streams are that the caller did not set.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +53,10 @@ pub(crate) fn start<'a>(
         guard = Guard::Together { _guard: MOUNT_POINTS.read().unwrap_or_else(PoisonError::into_inner) };
     }
     let mut prepared = prepare()?;
+    let wants_template = prepared.plan.mounts_from.is_some();
+    if wants_template && template::open()?.is_none() {
+        prepared = prepare()?;
+    }
     if !prepared.made.is_empty() {
         drop(guard);
         guard = Guard::Alone { _guard: MOUNT_POINTS.write().unwrap_or_else(PoisonError::into_inner) };
@@ -61,7 +69,8 @@ pub(crate) fn start<'a>(
 }
 
 fn spawn(prepared: &Prepared<'_>, fault: Option<u32>) -> Result<cofferdam_process::Child, Error> {
-    let inputs: Vec<BorrowedFd<'_>> = prepared.inputs.iter().map(Input::as_fd).collect();
+    let opened = prepared.inputs.iter().map(open).collect::<Result<Vec<_>, Error>>()?;
+    let inputs: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
     let mut writer = prepared.maps.as_ref().map(MapWriter);
     let mut spawner = Spawner::new(&prepared.plan, &inputs);
     if let Some(writer) = &mut writer {
@@ -73,12 +82,51 @@ fn spawn(prepared: &Prepared<'_>, fault: Option<u32>) -> Result<cofferdam_proces
     spawner.spawn().map_err(|error| explain(error, prepared.plan.namespaces))
 }
 
+/// A descriptor for an input.
+enum Opened<'a> {
+    Borrowed(BorrowedFd<'a>),
+    Owned(OwnedFd),
+}
+
+impl AsFd for Opened<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Borrowed(fd) => *fd,
+            Self::Owned(fd) => fd.as_fd(),
+        }
+    }
+}
+
+fn open<'a>(input: &'a Input<'_>) -> Result<Opened<'a>, Error> {
+    Ok(match input {
+        Input::Borrowed(fd) => Opened::Borrowed(*fd),
+        Input::Namespace(namespace) => Opened::Borrowed(namespace.as_fd()),
+        Input::Opened(fd) => Opened::Borrowed(fd.as_fd()),
+        Input::Copy { path, recursive } => Opened::Owned(copy(path, *recursive)?),
+        Input::Template => match template::open()? {
+            Some(namespace) => Opened::Owned(namespace.into()),
+            None => return Err(Error::invalid("template", "", "cannot be made")),
+        },
+    })
+}
+
+fn copy(path: &Path, recursive: bool) -> Result<OwnedFd, Error> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    if recursive {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    open_tree(CWD, path, flags).map_err(|errno| Error::Path {
+        what: "copy of the mount at",
+        path: path.to_owned(),
+        errno: Errno::new(errno.raw_os_error()),
+    })
+}
+
 /// Writes the id maps of a new user namespace.
 struct MapWriter<'a>(&'a Maps);
 
 impl Rendezvous for MapWriter<'_> {
     fn created(&mut self, process: Process<'_>) -> Result<(), BoxError> {
-        use std::os::fd::AsFd;
         let proc = target::proc_of(process.pidfd, process.pid)?;
         match &self.0.caller {
             None => self.0.maps.write_to(proc.as_fd())?,

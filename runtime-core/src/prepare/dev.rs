@@ -1,5 +1,7 @@
 //! A private `/dev`.
 
+use std::path::Path;
+
 use super::draft::Draft;
 use super::identity::Identity;
 use crate::enclosure::Enclosure;
@@ -29,9 +31,7 @@ pub(super) fn gather(draft: &mut Draft<'_>, enclosure: &Enclosure) -> Vec<Slot> 
         return Vec::new();
     }
     let copy = |(name, major, minor)| {
-        let slot = draft.plan.slot(format!("/dev/{name}"));
-        let source = Location::path(format!("/dev/{name}"));
-        draft.step(Step::Mount(Mount::bind(source, false).into_slot(slot)));
+        let slot = draft.copy(&Path::new("/dev").join(name), false);
         let expected = Expected {
             kind: Some(FileKind::CharacterDevice),
             rdev: Some(Device { major, minor }),

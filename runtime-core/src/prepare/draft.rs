@@ -1,6 +1,7 @@
 //! A plan in the making.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 
 use cofferdam_namespaces::Namespace;
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -9,13 +10,15 @@ use super::paths::Made;
 use super::{Input, Maps, Prepared};
 use crate::environment::DEFAULT_PATH;
 use crate::program::Program;
-use crate::{Errno, Error, Plan, Slot, Step};
+use crate::{Errno, Error, Location, Mount, Plan, Slot, Step};
 
 /// A plan and what it needs, growing step by step.
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
     pub(super) plan: Plan,
     inputs: Vec<Input<'a>>,
+    /// The host's files cannot be seen in the new mount namespace: what is shown of them comes from outside.
+    pub(super) outside: bool,
     pub(super) made: Vec<Made>,
 }
 
@@ -30,7 +33,7 @@ impl<'a> Draft<'a> {
         plan.env = program.environment.resolve(host_files);
         let path = plan.env.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.clone());
         plan.search = path.unwrap_or_else(|| DEFAULT_PATH.into());
-        let mut draft = Self { plan, inputs: Vec::new(), made: Vec::new() };
+        let mut draft = Self { plan, inputs: Vec::new(), outside: false, made: Vec::new() };
         if let Some(cgroup) = &program.cgroup {
             draft.plan.cgroup = Some(draft.input("the given cgroup", cgroup.as_fd()));
         }
@@ -54,6 +57,25 @@ impl<'a> Draft<'a> {
         let name = namespace.to_string();
         self.inputs.push(Input::Namespace(namespace));
         self.plan.input(name)
+    }
+
+    /// Copies what is mounted at a path of the host, as it can be seen now.
+    pub(super) fn copy(&mut self, path: &Path, recursive: bool) -> Slot {
+        let name = path.display().to_string();
+        if self.outside {
+            self.inputs.push(Input::Copy { path: path.to_owned(), recursive });
+            return self.plan.input(name);
+        }
+        let slot = self.plan.slot(name);
+        self.step(Step::Mount(Mount::bind(Location::path(path), recursive).into_slot(slot)));
+        slot
+    }
+
+    /// Copies the new mount namespace from the template.
+    pub(super) fn use_template(&mut self) {
+        self.outside = true;
+        self.inputs.push(Input::Template);
+        self.plan.mounts_from = Some(self.plan.input("an empty template"));
     }
 
     /// The caller's procfs. The init opens its own files there first of all, so it is given.

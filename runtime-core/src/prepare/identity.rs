@@ -7,12 +7,12 @@ use rustix::process::{getegid, geteuid};
 use rustix::thread::{CapabilitySet as Held, capabilities as held_capabilities};
 
 use super::draft::Draft;
-use crate::enclosure::Enclosure;
+use crate::enclosure::{Enclosure, Root};
 use crate::program::{Program, Wanted};
 use crate::target::Target;
 use crate::{
-    Argument, Capabilities, CapabilitySet, Credentials, DEFAULT_CAPABILITIES, Error, Namespaces, RawCall,
-    Step,
+    Argument, Capabilities, Capability, CapabilitySet, Credentials, DEFAULT_CAPABILITIES, Error, Namespaces,
+    RawCall, Step,
 };
 
 /// Maps for a new user namespace, and who writes them.
@@ -31,6 +31,8 @@ pub(super) struct Identity {
     pub(super) root_of_host: bool,
     /// The ids to take before any file is made.
     early: Option<(u32, u32)>,
+    /// Whether the caller is one who may enter other mount namespaces.
+    admin: bool,
     /// Groups are left if that is denied.
     leave_groups: bool,
     credentials: Credentials,
@@ -57,8 +59,13 @@ impl Identity {
     /// The identity in the namespaces of a command.
     pub(super) fn of_command(program: &Program, enclosure: &Enclosure) -> Result<Self, Error> {
         let me = Me::look()?;
+        let admin = me.effective.contains(Held::SYS_ADMIN);
+        Ok(Self { admin, ..Self::in_namespaces(program, enclosure, &me)? })
+    }
+
+    fn in_namespaces(program: &Program, enclosure: &Enclosure, me: &Me) -> Result<Self, Error> {
         if enclosure.new.contains(Namespaces::USER) {
-            return Self::mapped(program, enclosure, &me);
+            return Self::mapped(program, enclosure, me);
         }
         if enclosure.joined_kinds().contains(Namespaces::USER) {
             let (uid, gid) = (program.user.unwrap_or(0), program.group.unwrap_or(0));
@@ -74,7 +81,7 @@ impl Identity {
                 ..Self::default()
             });
         }
-        Ok(Self::unmapped(program, &me))
+        Ok(Self::unmapped(program, me))
     }
 
     /// The identity of a process that joins another one.
@@ -100,8 +107,8 @@ impl Identity {
             early: (!settled).then_some((uid, gid)),
             root_of_host: maps.maps.uid.to_inside(OutsideId::new(0)).is_some(),
             maps: Some(maps),
-            leave_groups: false,
             credentials,
+            ..Self::default()
         })
     }
 
@@ -117,6 +124,15 @@ impl Identity {
             capabilities: bounded.then(|| capabilities(program.capabilities, uid == 0, me.permitted)),
         };
         Self { root_of_host: me.permitted != 0, credentials, ..Self::default() }
+    }
+
+    /// Whether the new mount namespace can be copied from the template: the caller may enter that, the host's files are
+    /// not the root, and the program may not change mounts, which are not locked as those of a copy are.
+    pub(super) fn can_use_template(&self, enclosure: &Enclosure) -> bool {
+        let bounded =
+            self.credentials.capabilities.is_some_and(|sets| !sets.bounding.contains(Capability::SYS_ADMIN));
+        let plain = enclosure.root != Root::Host && enclosure.joined.is_empty();
+        self.admin && bounded && plain && enclosure.new.contains(Namespaces::MNT)
     }
 
     /// Takes the ids that own what is made, if the caller's own id is not one of them: files cannot be made by a user

@@ -11,7 +11,7 @@ mod root;
 mod validate;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cofferdam_namespaces::Namespace;
 
@@ -21,6 +21,7 @@ use crate::exec::Exec;
 use crate::program::Program;
 use crate::start::Streams;
 use crate::stdio::{Stdio, Stream};
+use crate::template;
 use crate::{Argument, Error, Namespaces, Plan, RawCall, Step};
 
 use draft::Draft;
@@ -41,22 +42,19 @@ pub(crate) struct Prepared<'a> {
     pub(crate) made: Vec<Made>,
 }
 
-/// A descriptor for a plan: of the options, or opened for this plan.
+/// A descriptor for a plan: of the options, opened for this plan, or opened when it is carried out.
 #[derive(Debug)]
 pub(crate) enum Input<'a> {
     Borrowed(BorrowedFd<'a>),
     Namespace(Namespace),
     Opened(OwnedFd),
-}
-
-impl Input<'_> {
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Borrowed(fd) => *fd,
-            Self::Namespace(namespace) => namespace.as_fd(),
-            Self::Opened(fd) => fd.as_fd(),
-        }
-    }
+    /// A copy of what is mounted at a path of the host.
+    Copy {
+        path: PathBuf,
+        recursive: bool,
+    },
+    /// The mount namespace that new ones are copied from.
+    Template,
 }
 
 /// The plan for a command.
@@ -71,6 +69,9 @@ pub(crate) fn command(command: &Command, streams: Streams) -> Result<Prepared<'_
         draft.step(default_sigchld());
     }
     draft.plan.rendezvous = identity.maps.is_some();
+    if identity.can_use_template(enclosure) && !template::is_impossible() {
+        draft.use_template();
+    }
     kinds::enter(&mut draft, program, enclosure)?;
     identity.settle(&mut draft);
     let pivot = match enclosure.new.contains(Namespaces::MNT) {

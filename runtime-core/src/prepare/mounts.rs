@@ -8,12 +8,15 @@ use super::paths::{Shown, Tree};
 use super::root::NewRoot;
 use super::{dev, proc, root};
 use crate::enclosure::{Enclosure, Extra, ExtraKind, Root, Usual};
-use crate::{Attributes, Error, Expected, Location, Mount, MountFlags, Namespaces, Slot, Step, TargetKind};
+use crate::{
+    Attributes, Error, Expected, Location, Mount, MountFlags, Namespaces, Propagation, Slot, Step, TargetKind,
+};
 
 /// An extra mount, with the copy of what it shows.
 struct Gathered<'e> {
     extra: &'e Extra,
     copy: Option<Slot>,
+    attributes: Attributes,
     directory: bool,
 }
 
@@ -25,7 +28,9 @@ pub(super) fn build(
 ) -> Result<Option<Slot>, Error> {
     // What is made on the way is not for the caller's umask to decide.
     draft.step(Step::Umask(0o022));
-    root::separate(draft);
+    if !draft.outside {
+        root::separate(draft);
+    }
     let of_host = enclosure.root == Root::Host;
     let tree = match of_host && enclosure.extras.is_empty() {
         true => None,
@@ -111,7 +116,7 @@ fn tmpfs(mode: &str, size: Option<u64>) -> Mount {
 /// Copies what a bind shows, while it can be seen, and makes sure that it is what was looked at.
 fn gather<'e>(draft: &mut Draft<'_>, extra: &'e Extra) -> Result<Gathered<'e>, Error> {
     let ExtraKind::Bind { source, read_only } = &extra.kind else {
-        return Ok(Gathered { extra, copy: None, directory: true });
+        return Ok(Gathered { extra, copy: None, attributes: Attributes::default(), directory: true });
     };
     let shown = Shown::look_at(source)?;
     let mut flags = MountFlags::NOSUID;
@@ -121,12 +126,12 @@ fn gather<'e>(draft: &mut Draft<'_>, extra: &'e Extra) -> Result<Gathered<'e>, E
     if *read_only {
         flags |= MountFlags::RDONLY;
     }
-    let copy = draft.plan.slot(source.display().to_string());
-    let mount = Mount::bind(Location::path(source), true).attributes(Attributes::set_recursive(flags));
-    draft.step(Step::Mount(mount.into_slot(copy)));
+    let attributes =
+        Attributes { propagation: Some(Propagation::Private), ..Attributes::set_recursive(flags) };
+    let copy = draft.copy(source, true);
     let expected = Expected { dev: Some(shown.dev), ino: Some(shown.ino), ..Expected::default() };
     draft.step(Step::Verify { file: copy, expected });
-    Ok(Gathered { extra, copy: Some(copy), directory: shown.kind.is_dir() })
+    Ok(Gathered { extra, copy: Some(copy), attributes, directory: shown.kind.is_dir() })
 }
 
 fn attach(draft: &mut Draft<'_>, places: &mut Places, one: &Gathered<'_>) -> Result<(), Error> {
@@ -134,9 +139,9 @@ fn attach(draft: &mut Draft<'_>, places: &mut Places, one: &Gathered<'_>) -> Res
     let cover = if one.copy.is_some() { Cover::Bound } else { Cover::Fresh };
     let (root, make) = places.place(draft, target, one.directory, cover)?;
     let mount = match (&one.extra.kind, one.copy) {
-        (ExtraKind::Tmpfs { size }, _) => tmpfs("1777", *size),
-        (ExtraKind::Bind { .. }, Some(copy)) => Mount::detached(copy),
+        (ExtraKind::Bind { .. }, Some(copy)) => Mount::detached(copy).attributes(one.attributes),
         (ExtraKind::Bind { source, .. }, None) => Mount::bind(Location::path(source), true),
+        (ExtraKind::Tmpfs { size }, _) => tmpfs("1777", *size),
     };
     draft.step(Step::Mount(mount.target(Some(root), target, make)));
     Ok(())

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::draft::Draft;
 use super::identity::Identity;
 use crate::enclosure::Enclosure;
+use crate::template;
 use crate::{Attributes, Location, Mount, MountFlags, Slot, Step, TargetKind};
 
 /// Through these, who is root on the host changes the kernel for everybody, whatever capabilities it lacks.
@@ -38,9 +39,10 @@ fn protect(draft: &mut Draft<'_>, proc: Slot) {
         let mount = Mount::bind(Location::at(proc, name), false).attributes(attributes);
         draft.step(Step::Mount(mount.target_in_fresh(proc, name)));
     }
+    let cover = if draft.outside { template::COVER } else { "/dev/null" };
     for name in COVERED.iter().filter(exists) {
         let attributes = Attributes::set(quiet() | MountFlags::RDONLY);
-        let mount = Mount::bind(Location::path("/dev/null"), false).attributes(attributes);
+        let mount = Mount::bind(Location::path(cover), false).attributes(attributes);
         draft.step(Step::Mount(mount.target_in_fresh(proc, name)));
     }
 }

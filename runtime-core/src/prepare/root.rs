@@ -35,21 +35,21 @@ pub(super) fn attach(
     new: Namespaces,
 ) -> Result<NewRoot, Error> {
     let in_place = *root == Root::Host && new.contains(Namespaces::USER | Namespaces::MNT);
-    let attributes = Attributes::set_recursive(flags(root));
-    let slot = draft.plan.slot(root.path().display().to_string());
+    let attributes =
+        Attributes { propagation: Some(Propagation::Private), ..Attributes::set_recursive(flags(root)) };
     if in_place {
+        let slot = draft.plan.slot("/");
         draft.step(Step::MountAttributes { mount: Location::path("/"), attributes });
         draft.step(Step::Open { location: Location::path("/"), how: Open::PATH, into: slot });
         return Ok(NewRoot { slot, pivot: false });
     }
-    let mount = Mount::bind(Location::path(root.path()), true).attributes(attributes);
-    draft.step(Step::Mount(mount.into_slot(slot)));
+    let slot = draft.copy(root.path(), true);
     if let Some(tree) = tree {
         let (dev, ino) = tree.identity();
         let expected = Expected { dev: Some(dev), ino: Some(ino), ..Expected::default() };
         draft.step(Step::Verify { file: slot, expected });
     }
-    draft.step(Step::Mount(Mount::detached(slot).target(None, "/", None)));
+    draft.step(Step::Mount(Mount::detached(slot).attributes(attributes).target(None, "/", None)));
     Ok(NewRoot { slot, pivot: true })
 }
 
