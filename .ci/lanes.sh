@@ -1,0 +1,205 @@
+# shellcheck shell=bash
+# One function for each lane: `lane_NAME`, with `_` for `-`. Sourced by `run`.
+
+# What every user is told to try first, and what it must print.
+# shellcheck disable=SC2016 # the isolated shell expands it
+readonly DEMO_SCRIPT='echo $$ $(hostname) $(id -u)'
+readonly DEMO_PATTERN='^1 [^ ]+ 0$'
+readonly DENY_VERSION=0.20.2
+
+# `name directory` of each member of the workspace.
+members() {
+    local manifest
+    for manifest in */Cargo.toml; do
+        printf '%s %s\n' "$(awk -F'"' '/^name *=/ { print $2; exit }' "$manifest")" "${manifest%/Cargo.toml}"
+    done
+}
+
+# Tools that tests and benches use if they are there. Nothing that a user of the library needs.
+lane_install() {
+    local pair missing=() package
+    for pair in crun:crun runc:runc bwrap:bubblewrap busybox:busybox-static strace:strace newuidmap:uidmap \
+        cc:gcc readelf:binutils setpriv:util-linux useradd:passwd; do
+        command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+    done
+    # A static program needs the static C library.
+    cc -print-file-name=libc.a 2>/dev/null | grep -q / || missing+=(libc6-dev)
+    if ((${#missing[@]} == 0)); then
+        note "all there"
+        return
+    fi
+    note "missing: ${missing[*]}"
+    if ! is_root || ! command -v apt-get >/dev/null; then
+        skip "only root, with apt-get, installs: ${missing[*]}"
+        return
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    # None of them is fatal here: a lane that cannot do without says so itself.
+    run -t 300 apt-get -q update
+    if ! run -t 600 apt-get -q install -y --no-install-recommends "${missing[@]}"; then
+        for package in "${missing[@]}"; do
+            run -t 300 apt-get -q install -y --no-install-recommends "$package" || note "goes without $package"
+        done
+    fi
+    lane_ok=true
+}
+
+# The only lane that insists on the lock file: should it be behind, the others still tell something.
+lane_lock() {
+    run cargo fetch --locked
+}
+
+lane_fmt() {
+    run cargo fmt --all --check
+}
+
+# Checks the use of the standard library against `rust-version` as well (incompatible_msrv).
+lane_clippy() {
+    run cargo clippy --workspace --all-targets --all-features -- -D warnings
+}
+
+# The commands of the README are those that the lanes run.
+lane_readme() {
+    local command
+    for command in 'cargo test --workspace' 'cargo run --release --bin isolate' \
+        "cargo run --release --bin isolate -- sh -c '$DEMO_SCRIPT'"; do
+        note "README.md has: $command"
+        # Alone on its line, but for indentation, a prompt, or a remark behind it.
+        awk -v want="$command" '
+            { sub(/^[ \t]*(\$ )?/, ""); sub(/[ \t]+#.*$/, ""); sub(/[ \t]+$/, "") }
+            $0 == want { found = 1 }
+            END { exit !found }' README.md 2>>"$lane_log" || fail "README.md has no line \`$command\`"
+    done
+}
+
+lane_docs() {
+    run env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features
+}
+
+# Each crate by itself: no feature that only a neighbour in the workspace turns on.
+lane_alone() {
+    local name
+    while read -r name _; do
+        run cargo clippy -p "$name" --no-default-features -- -D warnings
+        run cargo clippy -p "$name" --all-features -- -D warnings
+    done < <(members)
+}
+
+lane_test_root() {
+    is_root || { skip "needs root"; return; }
+    run_tests env REQUIRE_ALL=1 -- --workspace
+}
+
+lane_test_features() {
+    local name directory environment=()
+    ! is_root || environment=(env REQUIRE_ALL=1)
+    while read -r name directory; do
+        grep -q '^\[features\]' "$directory/Cargo.toml" || continue
+        run_tests "${environment[@]}" -- -p "$name" --all-features
+    done < <(members)
+}
+
+# The README's first commands, behind the words given.
+demo() {
+    local output=$logs/demo.out line
+    run -o "$output" "$@" cargo run --release --bin isolate &&
+        { [[ -s $output ]] || fail "it printed nothing"; }
+    quote <"$output"
+    run -t 120 -o "$output" "$@" cargo run --release --bin isolate -- sh -c "$DEMO_SCRIPT" || return
+    line=$(<"$output")
+    note "it printed: $line"
+    [[ $line =~ $DEMO_PATTERN ]] || fail "that is not \`1 HOSTNAME 0\`"
+}
+
+lane_demo_root() {
+    is_root || { skip "needs root"; return; }
+    demo
+}
+
+lane_test_user() {
+    if ! is_root; then
+        run_tests -- --workspace
+        return
+    fi
+    ensure_user || return
+    as_user
+    run_tests "${words[@]}" -- --workspace
+    user_is_gone
+}
+
+lane_demo_user() {
+    local words=()
+    if is_root; then
+        ensure_user || return
+        as_user
+    fi
+    if ! "${words[@]}" unshare --user true 2>>"$lane_log"; then
+        skip "this host does not let ordinary users make user namespaces"
+        return
+    fi
+    demo "${words[@]}"
+    ! is_root || user_is_gone
+}
+
+# The C library linked in: the program asks for no interpreter and runs anywhere.
+lane_static() {
+    local program=$target/static/x86_64-unknown-linux-gnu/release/isolate output=$logs/static.out
+    run env RUSTFLAGS='-C target-feature=+crt-static' CARGO_TARGET_DIR="$target/static" \
+        cargo build --release --target x86_64-unknown-linux-gnu --bin isolate || return
+    run -o "$output" readelf --wide --program-headers "$program" || return
+    ! grep -q INTERP "$output" || fail "$program asks for an interpreter"
+    run -t 60 -o "$output" "$program" -- sh -c "$DEMO_SCRIPT" || return
+    note "it printed: $(<"$output")"
+    [[ $(<"$output") =~ $DEMO_PATTERN ]] || fail "that is not \`1 HOSTNAME 0\`"
+}
+
+# What would be published builds from its own archive. The tests may have left nothing in the tree: it must be clean.
+lane_package() {
+    local name directory options=()
+    while read -r name directory; do
+        ! grep -Eq '^publish *= *false' "$directory/Cargo.toml" || options+=(--exclude "$name")
+    done < <(members)
+    [[ -n ${CI-} ]] || options+=(--allow-dirty)
+    run cargo package --workspace "${options[@]}"
+}
+
+# Known vulnerabilities are not asked for: their database is not at hand everywhere.
+lane_deny() {
+    local cache=${XDG_CACHE_HOME:-$HOME/.cache}/cofferdam-ci deny name
+    note "deny.toml says why, for each direct dependency"
+    while read -r name; do
+        grep -Eq "^#   $name +[^ ]" deny.toml || fail "deny.toml has no line on $name"
+    done < <(awk '/^\[/ { on = $0 == "[workspace.dependencies]" } on && /^[a-z]/ && !/path *=/ { print $1 }' Cargo.toml)
+    deny=$(command -v cargo-deny || true)
+    [[ -n $deny ]] || deny=$cache/bin/cargo-deny
+    if [[ ! -x $deny ]]; then
+        # Unoptimised: it builds in a fraction of the time and has little to do.
+        if ! run -t 720 env CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR="$target/deny" \
+            cargo install cargo-deny --version "$DENY_VERSION" --locked --debug --root "$cache"; then
+            lane_ok=true
+            skip "cargo-deny did not install within 12 minutes"
+            return
+        fi
+        rm -rf "$target/deny"
+    fi
+    run "$deny" check bans
+    run "$deny" --all-features check licenses sources
+}
+
+# Times mean nothing on a shared machine: that the bench runs, ends in time and writes what it promises is checked.
+lane_bench() {
+    local json=$logs/bench.jsonl number='-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?' text='"[^"\\]+"' field pattern
+    run -o "$logs/bench.out" cargo bench -p cofferdam-benches --bench spawn -- --quick --json "$json" || return
+    quote <"$logs/bench.out"
+    pattern="\"bench\":\"spawn\",\"case\":$text,\"subject\":$text,\"n\":[0-9]+"
+    for field in min_us p50_us p99_us; do
+        pattern+=",\"$field\":$number"
+    done
+    # Then a ratio, null where there is no floor to compare with, and fields that only some cases have.
+    pattern="^\\{$pattern,\"vs_floor\":($number|null)(,\"[a-z_]+\":($number|\\[($text(,$text)*)?\\]))*\\}\$"
+    [[ -s $json ]] || { fail "no results in $json"; return; }
+    note "$(wc -l <"$json") results"
+    if grep -Evn "$pattern" "$json" >>"$lane_log"; then
+        fail "lines that are not as promised"
+    fi
+}
