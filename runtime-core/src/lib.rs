@@ -51,6 +51,7 @@ mod enclosure;
 mod environment;
 mod error;
 mod exec;
+mod explain;
 mod prepare;
 mod program;
 mod start;

@@ -188,6 +188,8 @@ macro_rules! program_methods {
         ///
         /// Otherwise this is [`DEFAULT_CAPABILITIES`](crate::DEFAULT_CAPABILITIES).
         ///
+        /// With `CAP_SYS_ADMIN` the program can change its mounts, those too that are read-only.
+        ///
         /// # Privileges
         /// Without a new user namespace `CAP_SETPCAP` and the capabilities themselves.
         pub fn capabilities(&mut self, set: CapabilitySet) -> &mut Self {

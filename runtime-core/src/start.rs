@@ -4,16 +4,17 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use cofferdam_namespaces::{Diagnosis, Kind, Kinds, UserNamespaces};
-use cofferdam_process::{BoxError, Error as ProcessError, Process, Rendezvous, Spawner};
+use cofferdam_namespaces::Error as NamespaceError;
+use cofferdam_process::{BoxError, Process, Rendezvous, Spawner};
 
 use rustix::fs::CWD;
 use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::enclosure::Root;
+use crate::explain::explain;
 use crate::prepare::{Input, Maps, Prepared};
 use crate::program::Program;
-use crate::{Child, Errno, Error, Namespaces, PlanStdio, target, template, undo};
+use crate::{Child, Errno, Error, PlanStdio, target, template, undo};
 
 /// What standard streams are that the caller did not set.
 #[derive(Clone, Copy, Debug)]
@@ -127,60 +128,15 @@ struct MapWriter<'a>(&'a Maps);
 
 impl Rendezvous for MapWriter<'_> {
     fn created(&mut self, process: Process<'_>) -> Result<(), BoxError> {
-        let proc = target::proc_of(process.pidfd, process.pid)?;
+        let proc = match target::proc_of(process.pidfd, process.pid) {
+            // It has said why.
+            Err(Error::Namespace(NamespaceError::ProcessGone { .. })) => return Ok(()),
+            proc => proc?,
+        };
         match &self.0.caller {
             None => self.0.maps.write_to(proc.as_fd())?,
             Some(caller) => drop(self.0.maps.apply(caller, process.pid, proc.as_fd())?),
         }
         Ok(())
-    }
-}
-
-/// Says more where a privilege is missing.
-fn explain(error: ProcessError, new: Namespaces) -> Error {
-    let error = match error {
-        ProcessError::Rendezvous { point, source } => {
-            match source.downcast::<cofferdam_namespaces::Error>() {
-                Ok(error) => Error::Namespace(*error),
-                Err(source) => match source.downcast::<Error>() {
-                    Ok(error) => *error,
-                    Err(source) => Error::Process(ProcessError::Rendezvous { point, source }),
-                },
-            }
-        }
-        other => Error::Process(other),
-    };
-    let hint = match &error {
-        Error::Process(ProcessError::Exec { .. }) => None,
-        _ => hint(&error, new),
-    };
-    match hint {
-        Some(hint) => Error::Denied { hint, source: Box::new(error) },
-        None => error,
-    }
-}
-
-/// The setting of the host that is in the way, or what the caller lacks.
-fn hint(error: &Error, new: Namespaces) -> Option<String> {
-    let number = error.errno()?.number();
-    if ![libc::EPERM, libc::EACCES, libc::ENOSPC, libc::EUSERS].contains(&number) {
-        return None;
-    }
-    let clone = matches!(error, Error::Process(ProcessError::Clone { .. }));
-    let kinds: Kinds = Kind::ALL.into_iter().filter(|kind| new.bits() & kind.flag() != 0).collect();
-    match UserNamespaces::check(kinds) {
-        Ok(blocked @ (Diagnosis::Blocked { .. } | Diagnosis::NotInKernel { .. })) => Some(match blocked {
-            Diagnosis::Blocked { setting, value } => {
-                format!("the host does not allow these namespaces: its setting {setting} is {value}")
-            }
-            other => other.to_string(),
-        }),
-        _ if clone && !new.contains(Namespaces::USER) => {
-            Some("new namespaces need CAP_SYS_ADMIN, or a new user namespace with them".into())
-        }
-        _ if clone && number == libc::ENOSPC => {
-            Some("the host allows no more of these namespaces: see its settings user.max_*_namespaces".into())
-        }
-        _ => None,
     }
 }

@@ -81,13 +81,13 @@ impl Identity {
                 ..Self::default()
             });
         }
-        Ok(Self::unmapped(program, me))
+        Self::unmapped(program, me)
     }
 
     /// The identity of a process that joins another one.
     pub(super) fn of_exec(program: &Program, target: &Target, other_user: bool) -> Result<Self, Error> {
         if !other_user {
-            return Ok(Self::unmapped(program, &Me::look()?));
+            return Self::unmapped(program, &Me::look()?);
         }
         let (uid_map, gid_map, setgroups) = target.maps()?;
         let maps = IdMaps { uid: uid_map, gid: gid_map, setgroups };
@@ -113,9 +113,9 @@ impl Identity {
     }
 
     /// In the caller's own user namespace.
-    fn unmapped(program: &Program, me: &Me) -> Self {
+    fn unmapped(program: &Program, me: &Me) -> Result<Self, Error> {
         let uid = program.user.unwrap_or(geteuid().as_raw());
-        let groups = me.effective.contains(Held::SETGID).then(Vec::new);
+        let groups = (me.effective.contains(Held::SETGID) && !setgroups_denied()?).then(Vec::new);
         let bounded = me.effective.contains(Held::SETPCAP) || program.capabilities != Wanted::Default;
         let credentials = Credentials {
             uid: program.user,
@@ -123,7 +123,7 @@ impl Identity {
             groups: program.groups.clone().or(groups),
             capabilities: bounded.then(|| capabilities(program.capabilities, uid == 0, me.permitted)),
         };
-        Self { root_of_host: me.permitted != 0, credentials, ..Self::default() }
+        Ok(Self { root_of_host: me.permitted != 0, credentials, ..Self::default() })
     }
 
     /// Whether the new mount namespace can be copied from the template: the caller may enter that, the host's files are
@@ -225,7 +225,7 @@ fn maps(enclosure: &Enclosure, me: &Me) -> Result<Maps, Error> {
     let uid = pick(&enclosure.uid_map, "/proc/thread-self/uid_map", geteuid().as_raw())?;
     let gid = pick(&enclosure.gid_map, "/proc/thread-self/gid_map", getegid().as_raw())?;
     let (own_uid, own_gid) = (only(&uid, geteuid().as_raw()), only(&gid, getegid().as_raw()));
-    let deny = own_gid && !me.effective.contains(Held::SETGID);
+    let deny = (own_gid && !me.effective.contains(Held::SETGID)) || setgroups_denied()?;
     let maps = IdMaps { uid, gid, setgroups: if deny { Setgroups::Deny } else { Setgroups::Allow } };
     // Nobody needs help with the own ids, but for root's, which need a capability.
     let plain = own_uid && own_gid && (!geteuid().is_root() || me.is_root());
@@ -239,13 +239,22 @@ fn maps(enclosure: &Enclosure, me: &Me) -> Result<Maps, Error> {
     Ok(Maps { maps, caller })
 }
 
+/// Whether the caller's own user namespace denies changing groups, which those below it inherit.
+fn setgroups_denied() -> Result<bool, Error> {
+    Ok(read_own(Path::new("/proc/thread-self/setgroups"))?.starts_with(b"deny"))
+}
+
+fn read_own(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|error| Error::Path {
+        what: "file of the calling thread",
+        path: path.to_owned(),
+        errno: crate::Errno::new(error.raw_os_error().unwrap_or(libc::EIO)),
+    })
+}
+
 /// Everyone who has a number in the caller's user namespace keeps it.
 fn everyone(own: &Path) -> Result<IdMap, Error> {
-    let text = std::fs::read(own).map_err(|error| Error::Path {
-        what: "id map",
-        path: own.to_owned(),
-        errno: crate::Errno::new(error.raw_os_error().unwrap_or(libc::EIO)),
-    })?;
+    let text = read_own(own)?;
     let same =
         |range: &IdRange| IdRange::new(range.inside(), OutsideId::new(range.inside().get()), range.count());
     let ranges = IdMap::parse(&text)?.ranges().iter().map(same).collect::<Result<Vec<_>, _>>();
