@@ -1,20 +1,16 @@
 //! The one place where a plan is carried out.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use cofferdam_namespaces::Error as NamespaceError;
 use cofferdam_process::{BoxError, Process, Rendezvous, Spawner};
 
-use rustix::fs::CWD;
-use rustix::mount::{OpenTreeFlags, open_tree};
-
 use crate::enclosure::Root;
 use crate::explain::explain;
 use crate::prepare::{Input, Maps, Prepared};
 use crate::program::Program;
-use crate::{Child, Errno, Error, PlanStdio, target, template, undo};
+use crate::{Child, Error, PlanStdio, target, template, undo};
 
 /// What standard streams are that the caller did not set.
 #[derive(Clone, Copy, Debug)]
@@ -103,23 +99,11 @@ fn open<'a>(input: &'a Input<'_>) -> Result<Opened<'a>, Error> {
         Input::Borrowed(fd) => Opened::Borrowed(*fd),
         Input::Namespace(namespace) => Opened::Borrowed(namespace.as_fd()),
         Input::Opened(fd) => Opened::Borrowed(fd.as_fd()),
-        Input::Copy { path, recursive } => Opened::Owned(copy(path, *recursive)?),
+        Input::Copy { path, recursive } => Opened::Owned(template::copy(path, *recursive)?),
         Input::Template => match template::open()? {
             Some(namespace) => Opened::Owned(namespace.into()),
             None => return Err(Error::invalid("template", "", "cannot be made")),
         },
-    })
-}
-
-fn copy(path: &Path, recursive: bool) -> Result<OwnedFd, Error> {
-    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    if recursive {
-        flags |= OpenTreeFlags::AT_RECURSIVE;
-    }
-    open_tree(CWD, path, flags).map_err(|errno| Error::Path {
-        what: "copy of the mount at",
-        path: path.to_owned(),
-        errno: Errno::new(errno.raw_os_error()),
     })
 }
 
@@ -128,14 +112,17 @@ struct MapWriter<'a>(&'a Maps);
 
 impl Rendezvous for MapWriter<'_> {
     fn created(&mut self, process: Process<'_>) -> Result<(), BoxError> {
-        let proc = match target::proc_of(process.pidfd, process.pid) {
+        let Process { pid, pidfd } = process;
+        let found =
+            target::number_of_child(pidfd, pid).and_then(|pid| Ok((pid, target::proc_of(pidfd, pid)?)));
+        let (pid, proc) = match found {
             // It has said why.
             Err(Error::Namespace(NamespaceError::ProcessGone { .. })) => return Ok(()),
-            proc => proc?,
+            found => found?,
         };
         match &self.0.caller {
             None => self.0.maps.write_to(proc.as_fd())?,
-            Some(caller) => drop(self.0.maps.apply(caller, process.pid, proc.as_fd())?),
+            Some(caller) => drop(self.0.maps.apply(caller, pid, proc.as_fd())?),
         }
         Ok(())
     }

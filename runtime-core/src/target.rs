@@ -4,7 +4,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use cofferdam_namespaces::{Error as NamespaceError, IdMap, Kind, Namespace, Setgroups};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
 
 use crate::{Errno, Error};
 
@@ -33,21 +33,30 @@ pub(crate) fn proc_of(pidfd: BorrowedFd<'_>, pid: u32) -> Result<OwnedFd, Error>
     })
 }
 
+/// The number of a child in the procfs that is mounted here, which may be that of another pid namespace.
+pub(crate) fn number_of_child(pidfd: BorrowedFd<'_>, pid: u32) -> Result<u32, Error> {
+    let shown = readlinkat(CWD, "/proc/self", Vec::new()).map_err(Error::call("readlink /proc/self"))?;
+    let own = rustix::process::getpid().as_raw_nonzero().to_string();
+    if shown.to_bytes() == own.as_bytes() { Ok(pid) } else { number_in_proc(pidfd) }
+}
+
+/// The number of a process in the procfs that is mounted here.
+fn number_in_proc(pidfd: BorrowedFd<'_>) -> Result<u32, Error> {
+    let info = format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd());
+    let text = std::fs::read_to_string(&info).map_err(|error| read_error(&info, &error))?;
+    let pid = text.lines().find_map(|line| line.strip_prefix("Pid:")).map(str::trim);
+    match pid.map(str::parse::<i64>) {
+        // -1 is one that has ended, 0 one that this procfs does not show.
+        Some(Ok(pid)) => u32::try_from(pid).ok().filter(|pid| *pid != 0).ok_or_else(|| {
+            NamespaceError::ProcessGone { process: format!("pidfd {}", pidfd.as_raw_fd()) }.into()
+        }),
+        _ => Err(Error::invalid("process", pidfd.as_raw_fd(), "is not a pidfd")),
+    }
+}
+
 impl<'a> Target<'a> {
     pub(crate) fn look_at(pidfd: BorrowedFd<'a>) -> Result<Self, Error> {
-        let info = format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd());
-        let text = std::fs::read_to_string(&info).map_err(|error| read_error(&info, &error))?;
-        let pid = text.lines().find_map(|line| line.strip_prefix("Pid:")).map(str::trim);
-        let pid = match pid.map(str::parse::<i64>) {
-            Some(Ok(pid)) => u32::try_from(pid).unwrap_or(0),
-            _ => return Err(Error::invalid("process", pidfd.as_raw_fd(), "is not a pidfd")),
-        };
-        if pid == 0 {
-            return Err(
-                NamespaceError::ProcessGone { process: format!("pidfd {}", pidfd.as_raw_fd()) }.into()
-            );
-        }
-        Ok(Self { pidfd, proc: proc_of(pidfd, pid)? })
+        Ok(Self { pidfd, proc: proc_of(pidfd, number_in_proc(pidfd)?)? })
     }
 
     /// Its namespaces that are not the caller's.

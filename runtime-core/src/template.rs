@@ -5,14 +5,18 @@
 //! with an empty root once, holds it by a descriptor, and copies that; what the container shows of the host is cloned
 //! detached and handed over.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use cofferdam_namespaces::{Identity, Kind, Namespace};
 use cofferdam_process::{BoxError, Error as ProcessError, Process, Rendezvous, Spawner};
+use rustix::fs::CWD;
+use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::{
-    Attributes, Device, Error, FileKind, Location, Mount, MountFlags, Namespaces, Plan, Propagation, Step,
+    Attributes, Device, Errno, Error, FileKind, Location, Mount, MountFlags, Namespaces, Plan, Propagation,
+    Step,
 };
 
 /// An empty file in it, which nobody can read.
@@ -48,6 +52,8 @@ pub(crate) fn is_impossible() -> bool {
 
 /// Its absence costs time only, so it does not matter why there is none.
 fn make() -> Option<Namespace> {
+    // The caller's mount namespace may belong to a user namespace above, and then nothing can be cloned detached.
+    drop(copy(Path::new("/"), false).ok()?);
     let mut keeper = Keeper(None);
     let plan = plan();
     let ended = Spawner::new(&plan, &[]).rendezvous(&mut keeper).spawn();
@@ -62,11 +68,24 @@ impl Rendezvous for Keeper {
         &mut self,
         _point: u32,
         process: Process<'_>,
-        _received: Vec<std::os::fd::OwnedFd>,
-    ) -> Result<Vec<std::os::fd::OwnedFd>, BoxError> {
+        _received: Vec<OwnedFd>,
+    ) -> Result<Vec<OwnedFd>, BoxError> {
         self.0 = Some(Namespace::of_pidfd(process.pidfd.as_fd(), Kind::Mnt)?);
         Err("the namespace is all that was wanted".into())
     }
+}
+
+/// A detached copy of what is mounted at a path.
+pub(crate) fn copy(path: &Path, recursive: bool) -> Result<OwnedFd, Error> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    if recursive {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    open_tree(CWD, path, flags).map_err(|errno| Error::Path {
+        what: "copy of the mount at",
+        path: path.to_owned(),
+        errno: Errno::new(errno.raw_os_error()),
+    })
 }
 
 /// An empty root with a procfs and a sysfs, which the kernel wants to see before it lets a user namespace mount its own.
