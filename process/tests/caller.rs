@@ -225,6 +225,10 @@ fn ignored_sigchld_does_not_lose_the_status() {
         // Before Linux 6.15 nobody can tell.
         Err(error) => assert!(matches!(error, cofferdam_process::Error::StatusLost { .. }), "{error}"),
     }
+    // Process 1 must hear of its children all the same.
+    let mut plan = shell("exit 8");
+    plan.stay_as_init = true;
+    assert!(plan.spawn(&[]).unwrap().wait().map_or(true, |status| status.code() == Some(8)));
     let mut child = shell("sleep 30").spawn(&[]).unwrap();
     assert!(child.try_wait().unwrap().is_none());
     child.kill(libc::SIGKILL).unwrap();

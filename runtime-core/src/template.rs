@@ -14,11 +14,14 @@ use cofferdam_process::{BoxError, Error as ProcessError, Process, Rendezvous, Sp
 use rustix::fs::CWD;
 use rustix::mount::{OpenTreeFlags, open_tree};
 
+use crate::prepare::dev_tree;
 use crate::{
-    Attributes, Device, Errno, Error, FileKind, Location, Mount, MountFlags, Namespaces, Plan, Propagation,
-    Step,
+    Argument, Attributes, Device, Errno, Error, FileKind, Location, Mount, MountFlags, Namespaces, Plan, Propagation,
+    RawCall, Slot, Step,
 };
 
+/// The `/dev` in it.
+pub(crate) const DEV: &str = "/dev";
 /// An empty file in it, which nobody can read.
 pub(crate) const COVER: &str = "/cover";
 
@@ -29,6 +32,22 @@ struct Made {
     owner: Identity,
     /// `None` if it could not be made.
     namespace: Option<Namespace>,
+    /// What the namespace was when it was made.
+    identity: Option<Identity>,
+}
+
+impl Made {
+    fn new(owner: Identity) -> Self {
+        let namespace = make();
+        Self { owner, identity: namespace.as_ref().map(Namespace::identity), namespace }
+    }
+
+    /// Whether the descriptor still is the namespace: a program may close descriptors that it did not open.
+    fn is_intact(&self) -> bool {
+        let now = |namespace: &Namespace| namespace.try_clone().and_then(|copy| Namespace::from_fd(copy.into()));
+        let now = self.namespace.as_ref().map(now);
+        now.is_none_or(|now| now.is_ok_and(|now| Some(now.identity()) == self.identity))
+    }
 }
 
 static TEMPLATE: Mutex<Option<Made>> = Mutex::new(None);
@@ -37,8 +56,15 @@ static TEMPLATE: Mutex<Option<Made>> = Mutex::new(None);
 pub(crate) fn open() -> Result<Option<Namespace>, Error> {
     let owner = Namespace::of_current(Kind::User)?.identity();
     let mut template = TEMPLATE.lock().unwrap_or_else(PoisonError::into_inner);
-    let current = template.take().filter(|made| made.owner == owner);
-    let made = current.unwrap_or_else(|| Made { owner, namespace: make() });
+    let made = match template.take() {
+        Some(made) if !made.is_intact() => {
+            // The number may be somebody else's file now: it is not ours to close.
+            std::mem::forget(made);
+            Made::new(owner)
+        }
+        Some(made) if made.owner == owner => made,
+        _ => Made::new(owner),
+    };
     let namespace = made.namespace.as_ref().map(Namespace::try_clone).transpose();
     *template = Some(made);
     Ok(namespace?)
@@ -88,19 +114,25 @@ pub(crate) fn copy(path: &Path, recursive: bool) -> Result<OwnedFd, Error> {
     })
 }
 
-/// An empty root with a procfs and a sysfs, which the kernel wants to see before it lets a user namespace mount its own.
+/// An empty root, the `/dev` of programs, and a procfs and a sysfs, which the kernel wants to see before it lets a user
+/// namespace mount its own. These two are of a pid namespace in which no process is left, and of a network namespace
+/// without devices of the host.
 fn plan() -> Plan {
     let mut plan = Plan::new("/nothing");
-    plan.namespaces = Namespaces::MNT;
+    plan.namespaces = Namespaces::MNT | Namespaces::PID | Namespaces::NET;
     let root = plan.slot("template");
     let private =
         Attributes { recursive: true, propagation: Some(Propagation::Private), ..Attributes::default() };
-    let tmpfs = Mount::new("tmpfs").option("mode", "0755").option("size", "4k");
+    let quiet = Attributes::set(MountFlags::NOSUID | MountFlags::NODEV);
+    let tmpfs = Mount::new("tmpfs").option("mode", "0755").option("size", "4k").attributes(quiet);
     plan.steps = vec![
+        Step::Umask(0o022),
         Step::MountAttributes { mount: Location::path("/"), attributes: private },
         Step::Mount(tmpfs.target(None, "/", None).into_slot(root)),
-        Step::Directory { location: Location::at(root, "proc"), mode: 0o755 },
-        Step::Directory { location: Location::at(root, "sys"), mode: 0o755 },
+    ];
+    let directory = |name: &str| Step::Directory { location: Location::at(root, name), mode: 0o755 };
+    plan.steps.extend(["proc", "sys", "dev"].map(directory));
+    plan.steps.extend([
         Step::Node {
             location: Location::at(root, COVER.trim_start_matches('/')),
             kind: FileKind::Regular,
@@ -109,12 +141,53 @@ fn plan() -> Plan {
         },
         Step::Mount(Mount::new("proc").target_in_fresh(root, "proc")),
         Step::Mount(Mount::new("sysfs").target_in_fresh(root, "sys")),
-        Step::MountAttributes {
-            mount: Location::at(root, ""),
-            attributes: Attributes::set(MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV),
-        },
-        Step::PivotRoot { root },
-        Step::Sync { point: 0, send: Vec::new(), receive: Vec::new() },
-    ];
+    ]);
+    let dev = dev_tree(&mut plan, root);
+    seal(&mut plan, dev);
+    seal(&mut plan, root);
+    plan.steps.push(Step::PivotRoot { root });
+    plan.steps.push(Step::Sync { point: 0, send: Vec::new(), receive: Vec::new() });
     plan
+}
+
+/// Makes a file system read-only for all its mounts, wherever they are: all programs share it, and none may change it.
+fn seal(plan: &mut Plan, mount: Slot) {
+    const FSPICK_CLOEXEC: u64 = 1;
+    const FSPICK_EMPTY_PATH: u64 = 8;
+    const FSCONFIG_SET_FLAG: u64 = 0;
+    const FSCONFIG_CMD_RECONFIGURE: u64 = 7;
+    let context = plan.slot("file system context");
+    let (number, text) = (Argument::Number, |text: &str| Argument::Text(text.into()));
+    let call = |name: &str, call: libc::c_long, arguments, into| {
+        let number = u32::try_from(call).unwrap_or(u32::MAX);
+        Step::Call(RawCall { name: name.into(), number, arguments, into, tolerate: None })
+    };
+    let flags = number(FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+    let pick = vec![Argument::Descriptor(mount), text(""), flags];
+    let configure =
+        |command, key| vec![Argument::Descriptor(context), number(command), key, number(0), number(0)];
+    plan.steps.extend([
+        call("fspick", libc::SYS_fspick, pick, Some(context)),
+        call("fsconfig", libc::SYS_fsconfig, configure(FSCONFIG_SET_FLAG, text("ro")), None),
+        call("fsconfig", libc::SYS_fsconfig, configure(FSCONFIG_CMD_RECONFIGURE, number(0)), None),
+        Step::Close(context),
+    ]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_descriptor_is_not_taken_for_the_template() {
+        let Ok(Some(first)) = open() else {
+            eprintln!("skipped: no template without root");
+            return;
+        };
+        let other = Namespace::of_current(Kind::Uts).unwrap();
+        TEMPLATE.lock().unwrap().as_mut().unwrap().namespace = Some(other);
+        let second = open().unwrap().unwrap();
+        assert_ne!(first.identity(), second.identity());
+        assert_eq!(second.kind(), Kind::Mnt);
+    }
 }

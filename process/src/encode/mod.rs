@@ -82,10 +82,12 @@ fn prologue(builder: &mut Builder<'_>) -> Result<(), Error> {
 /// Hands over to the program.
 fn epilogue(builder: &mut Builder<'_>) -> Result<(), Error> {
     builder.part = Part::Frame("hand over to the program");
+    // The caller may ignore SIGCHLD, which process 1 needs.
+    builder.push(Operation::new(code::SIGNALS), None);
     if builder.plan.stay_as_init {
         builder.push(Operation::new(code::STAY), Some("clone3"));
     }
-    builder.push(Operation::new(code::SIGNALS), None);
+    process::unblock_signals(builder);
     process::place(builder)?;
     builder.part = Part::Exec;
     process::exec(builder)

@@ -187,6 +187,13 @@ fn append(bytes: &mut Vec<u8>, content: &[u8]) -> u32 {
     offset
 }
 
+/// No signal stays blocked.
+pub(super) fn unblock_signals(builder: &mut Builder<'_>) {
+    let set = Value::Number(u64::from(libc::SIG_SETMASK.unsigned_abs()));
+    let values = [set, Value::Bytes(words([0])), Value::Number(0), Value::Number(8)];
+    builder.call("rt_sigprocmask", libc::SYS_rt_sigprocmask, values);
+}
+
 /// The program's descriptors.
 pub(super) fn place(builder: &mut Builder<'_>) -> Result<(), Error> {
     let plan = builder.plan;

@@ -42,7 +42,7 @@ pub(crate) mod code {
     pub(crate) const STAY: u16 = 6;
     /// Check that the working directory lies in the root.
     pub(crate) const CWD: u16 = 7;
-    /// Default action for all signals, none blocked.
+    /// Default action for all signals.
     pub(crate) const SIGNALS: u16 = 8;
     /// Put descriptors at their final numbers and close all others: pairs of slot and number.
     pub(crate) const PLACE: u16 = 9;

@@ -101,15 +101,18 @@ pub(super) fn sync(machine: &mut Machine<'_>, operation: &Operation) -> Result<u
         channel::send(machine.control, message, fds.get(..count).ok_or(sys::EINVAL)?)?;
     }
     let mut fds = [-1; MAX_PASSED];
-    let (message, received) = match channel::receive(machine.control, &mut fds) {
-        Ok(answer) => answer,
+    go(machine, receive.len / 4, &mut fds)?;
+    slots_in(machine, &receive, |machine, index, slot| machine.set(slot, *fds.get(index).ok_or(sys::EINVAL)?))
+}
+
+/// Waits until the caller says to go on, with so many descriptors.
+fn go(machine: &Machine<'_>, count: usize, fds: &mut [i32; MAX_PASSED]) -> Result<(), i32> {
+    match channel::receive(machine.control, fds) {
+        Ok((message, received)) if message.kind == kind::GO && received == count => Ok(()),
+        Ok(_) => Err(sys::EBADMSG),
         // The caller is gone or has given up: there is nobody to tell.
         Err(_) => sys::exit(125),
-    };
-    if message.kind != kind::GO || received != receive.len / 4 {
-        return Err(sys::EBADMSG);
     }
-    slots_in(machine, &receive, |machine, index, slot| machine.set(slot, *fds.get(index).ok_or(sys::EINVAL)?))
 }
 
 /// Calls a function for each slot in a list; gives their number.
@@ -136,6 +139,8 @@ pub(super) fn fork(machine: &mut Machine<'_>) -> Result<usize, i32> {
     let child =
         unsafe { checked(nr::CLONE3, [arguments.as_ptr() as usize, size_of_val(&arguments), 0, 0, 0, 0])? };
     if child == 0 {
+        // Not a word before the caller knows this process: it could not reap what it does not know.
+        go(machine, 0, &mut [-1; MAX_PASSED])?;
         return Ok(0);
     }
     let message = Message { kind: kind::FORKED, operation: machine.index, errno: 0, value: child as u32 };
@@ -153,18 +158,14 @@ pub(super) fn check_cwd() -> Result<usize, i32> {
     if buffer[0] == b'/' { Ok(0) } else { Err(sys::EXDEV) }
 }
 
-/// Default action for every signal, and none blocked: `exec` keeps ignored signals and the mask.
+/// Default action for every signal: `exec` keeps ignored ones.
 pub(super) fn reset_signals() -> Result<usize, i32> {
-    const SETMASK: usize = 2;
     let action = [0_u64; 4];
     for signal in 1..=64 {
         // SAFETY: a zeroed action is the default one. SIGKILL and SIGSTOP answer EINVAL and have no other.
-        let _ =
-            unsafe { sys::call(nr::RT_SIGACTION as usize, [signal, action.as_ptr() as usize, 0, 8, 0, 0]) };
+        let _ = unsafe { sys::call(nr::RT_SIGACTION as usize, [signal, action.as_ptr() as usize, 0, 8, 0, 0]) };
     }
-    let mask = 0_u64;
-    // SAFETY: an eight byte mask that outlives the call.
-    unsafe { checked(nr::RT_SIGPROCMASK, [SETMASK, (&raw const mask) as usize, 0, 8, 0, 0]) }
+    Ok(0)
 }
 
 /// Becomes the program: the first candidate path that can be executed. The errors are those of `execvp(3)`.

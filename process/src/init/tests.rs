@@ -105,7 +105,6 @@ fn the_numbers_are_those_of_the_c_library() {
         (nr::CLOSE, libc::SYS_close),
         (nr::MMAP, libc::SYS_mmap),
         (nr::RT_SIGACTION, libc::SYS_rt_sigaction),
-        (nr::RT_SIGPROCMASK, libc::SYS_rt_sigprocmask),
         (nr::RECVFROM, libc::SYS_recvfrom),
         (nr::SENDMSG, libc::SYS_sendmsg),
         (nr::RECVMSG, libc::SYS_recvmsg),

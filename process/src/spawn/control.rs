@@ -126,7 +126,8 @@ impl Control {
         let count = match received {
             Ok(message) => message.bytes,
             Err(Errno::AGAIN) => return Ok(None),
-            Err(Errno::CONNRESET) => return Ok(Some(Heard::Closed)),
+            // The other side has ended without reading everything. What it said before is still to be read.
+            Err(Errno::CONNRESET) => return self.receive(),
             Err(errno) => return Err(Error::call("recvmsg")(errno)),
         };
         let mut descriptors = Vec::new();

@@ -133,7 +133,10 @@ impl Launch<'_> {
                 Heard::Closed | Heard::Ended => return Err(self.died(cloned)?),
                 Heard::Message(message, received) => match message.kind {
                     kind::SYNC => self.meet(cloned, message.value, received, rendezvous)?,
-                    kind::FORKED => replace(cloned, message.value, received)?,
+                    kind::FORKED => {
+                        replace(cloned, message.value, received)?;
+                        self.control.go(&[])?;
+                    }
                     kind::EXECUTING => executing = true,
                     _ => return Err(self.failure(message)),
                 },

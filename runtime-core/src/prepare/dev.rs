@@ -6,7 +6,8 @@ use super::draft::Draft;
 use super::identity::Identity;
 use crate::enclosure::Enclosure;
 use crate::{
-    Attributes, Device, Expected, FileKind, Location, Mount, MountFlags, Namespaces, Slot, Step, TargetKind,
+    Attributes, Device, Expected, FileKind, Location, Mount, MountFlags, Namespaces, Plan, Slot, Step, TargetKind,
+    template,
 };
 
 const NODES: [(&str, u32, u32); 6] =
@@ -23,11 +24,30 @@ const LINKS: [(&str, &str); 5] = [
 /// The group that owns pseudo terminals, by the numbering of most distributions.
 const TTY_GROUP: u32 = 5;
 
+/// The directories for what every program has of its own.
+const OWN: [&str; 3] = ["pts", "shm", "mqueue"];
+
+/// What is the same for every program, for the template: mounted on `dev` in a fresh root.
+pub(crate) fn tree(plan: &mut Plan, root: Slot) -> Slot {
+    let dev = plan.slot("/dev");
+    plan.steps.push(Step::Mount(tmpfs().target_in_fresh(root, "dev").into_slot(dev)));
+    plan.steps.push(Step::Umask(0));
+    plan.steps.extend(nodes(dev));
+    plan.steps.push(Step::Umask(0o022));
+    plan.steps.extend(frame(dev));
+    dev
+}
+
+/// Whether the template's `/dev` is shown. It belongs to the host's root, who must have a number inside.
+fn is_shared(draft: &Draft<'_>, identity: &Identity) -> bool {
+    draft.outside && identity.root_of_host
+}
+
 /// The device nodes of the host, copied as mounts while they can be seen.
 ///
 /// In a user namespace no node can be made.
-pub(super) fn gather(draft: &mut Draft<'_>, enclosure: &Enclosure) -> Vec<Slot> {
-    if !enclosure.has_own(Namespaces::USER) {
+pub(super) fn gather(draft: &mut Draft<'_>, identity: &Identity, enclosure: &Enclosure) -> Vec<Slot> {
+    if is_shared(draft, identity) || !enclosure.has_own(Namespaces::USER) {
         return Vec::new();
     }
     let copy = |(name, major, minor)| {
@@ -43,30 +63,22 @@ pub(super) fn gather(draft: &mut Draft<'_>, enclosure: &Enclosure) -> Vec<Slot> 
     NODES.map(copy).into()
 }
 
-/// Mounts it. `nodes` are those that were gathered, if any.
+/// Mounts it. `given` are the nodes that were gathered, if any.
 pub(super) fn mount(
     draft: &mut Draft<'_>,
     identity: &Identity,
     enclosure: &Enclosure,
-    nodes: &[Slot],
+    given: &[Slot],
     place: (Slot, Option<TargetKind>),
 ) {
     let dev = draft.plan.slot("/dev");
     let (root, make) = place;
-    let tmpfs = Mount::new("tmpfs").option("mode", "0755").option("size", "64k");
-    let attributes = Attributes::set(MountFlags::NOSUID | MountFlags::NOEXEC);
-    draft.step(Step::Mount(tmpfs.attributes(attributes).target(Some(root), "/dev", make).into_slot(dev)));
-    if nodes.is_empty() {
-        make_nodes(draft, dev);
+    let shared = is_shared(draft, identity);
+    let mount = if shared { Mount::bind(Location::path(template::DEV), false) } else { tmpfs() };
+    draft.step(Step::Mount(mount.target(Some(root), "/dev", make).into_slot(dev)));
+    if !shared {
+        fill(draft, dev, given);
     }
-    for ((name, _, _), node) in NODES.iter().zip(nodes) {
-        draft.step(node_step(dev, name, FileKind::Regular, Device { major: 0, minor: 0 }));
-        draft.step(Step::Mount(Mount::detached(*node).target_in_fresh(dev, name)));
-    }
-    draft.steps(
-        LINKS
-            .map(|(name, target)| Step::Symlink { location: Location::at(dev, name), target: target.into() }),
-    );
     let safe = MountFlags::NOSUID | MountFlags::NOEXEC;
     below(draft, dev, "pts", terminals(identity), safe);
     let shm = Mount::new("tmpfs").option("mode", "1777");
@@ -75,6 +87,33 @@ pub(super) fn mount(
         below(draft, dev, "mqueue", Mount::new("mqueue"), safe | MountFlags::NODEV);
     }
     draft.step(Step::Close(dev));
+}
+
+fn tmpfs() -> Mount {
+    let attributes = Attributes::set(MountFlags::NOSUID | MountFlags::NOEXEC);
+    Mount::new("tmpfs").option("mode", "0755").option("size", "64k").attributes(attributes)
+}
+
+/// Fills an empty one.
+fn fill(draft: &mut Draft<'_>, dev: Slot, given: &[Slot]) {
+    if given.is_empty() {
+        draft.step(Step::Umask(0));
+        draft.steps(nodes(dev));
+        draft.step(Step::Umask(0o022));
+    }
+    for ((name, _, _), node) in NODES.iter().zip(given) {
+        draft.step(node_step(dev, name, FileKind::Regular, Device { major: 0, minor: 0 }));
+        draft.step(Step::Mount(Mount::detached(*node).target_in_fresh(dev, name)));
+    }
+    draft.steps(frame(dev));
+}
+
+/// Links and directories.
+fn frame(dev: Slot) -> impl Iterator<Item = Step> {
+    let at = move |name| Location::at(dev, name);
+    let links = LINKS.into_iter();
+    let links = links.map(move |(name, target)| Step::Symlink { location: at(name), target: target.into() });
+    links.chain(OWN.into_iter().map(move |name| Step::Directory { location: at(name), mode: 0o755 }))
 }
 
 fn terminals(identity: &Identity) -> Mount {
@@ -86,17 +125,11 @@ fn terminals(identity: &Identity) -> Mount {
 }
 
 fn below(draft: &mut Draft<'_>, dev: Slot, name: &str, mount: Mount, flags: MountFlags) {
-    draft.step(Step::Directory { location: Location::at(dev, name), mode: 0o755 });
-    let mount = mount.attributes(Attributes::set(flags)).target_in_fresh(dev, name);
-    draft.step(Step::Mount(mount));
+    draft.step(Step::Mount(mount.attributes(Attributes::set(flags)).target_in_fresh(dev, name)));
 }
 
-fn make_nodes(draft: &mut Draft<'_>, dev: Slot) {
-    draft.step(Step::Umask(0));
-    let device =
-        |(name, major, minor)| node_step(dev, name, FileKind::CharacterDevice, Device { major, minor });
-    draft.steps(NODES.map(device));
-    draft.step(Step::Umask(0o022));
+fn nodes(dev: Slot) -> [Step; NODES.len()] {
+    NODES.map(|(name, major, minor)| node_step(dev, name, FileKind::CharacterDevice, Device { major, minor }))
 }
 
 fn node_step(dev: Slot, name: &str, kind: FileKind, device: Device) -> Step {

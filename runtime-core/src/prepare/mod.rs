@@ -22,11 +22,12 @@ use crate::program::Program;
 use crate::start::Streams;
 use crate::stdio::{Stdio, Stream};
 use crate::template;
-use crate::{Argument, Error, Namespaces, Plan, RawCall, Step};
+use crate::{Error, Namespaces, Plan, Step};
 
 use draft::Draft;
 use identity::Identity;
 
+pub(crate) use dev::tree as dev_tree;
 pub(crate) use identity::Maps;
 pub(crate) use paths::Made;
 
@@ -64,24 +65,19 @@ pub(crate) fn command(command: &Command, streams: Streams) -> Result<Prepared<'_
     validate::enclosure(enclosure)?;
     let identity = Identity::of_command(program, enclosure)?;
     let mut draft = Draft::new(program, enclosure.root == Root::Host);
-    if enclosure.init {
-        draft.plan.stay_as_init = true;
-        draft.step(default_sigchld());
-    }
+    draft.plan.stay_as_init = enclosure.init;
     draft.plan.rendezvous = identity.maps.is_some();
     if identity.can_use_template(enclosure) && !template::is_impossible() {
         draft.use_template();
     }
     kinds::enter(&mut draft, program, enclosure)?;
     identity.settle(&mut draft);
-    let pivot = match enclosure.new.contains(Namespaces::MNT) {
+    let change = match enclosure.new.contains(Namespaces::MNT) {
         true => mounts::build(&mut draft, enclosure, &identity)?,
         false => None,
     };
     surroundings(&mut draft, command);
-    if let Some(root) = pivot {
-        draft.step(Step::PivotRoot { root });
-    }
+    draft.steps(change);
     finish(&mut draft, program, &identity, streams)?;
     Ok(draft.finish(identity.maps))
 }
@@ -98,23 +94,6 @@ pub(crate) fn exec<'a>(exec: &'a Exec<'_>, streams: Streams) -> Result<Prepared<
     identity.settle(&mut draft);
     finish(&mut draft, program, &identity, streams)?;
     Ok(draft.finish(None))
-}
-
-/// The init must hear of its children's ends, whatever the caller does about those of its own.
-fn default_sigchld() -> Step {
-    const SIZE: usize = 32;
-    Step::Call(RawCall {
-        name: "rt_sigaction".into(),
-        number: u32::try_from(libc::SYS_rt_sigaction).unwrap_or(0),
-        arguments: vec![
-            Argument::Number(u64::from(libc::SIGCHLD.unsigned_abs())),
-            Argument::Bytes(vec![0; SIZE]),
-            Argument::Number(0),
-            Argument::Number(8),
-        ],
-        into: None,
-        tolerate: None,
-    })
 }
 
 /// What is in the new namespaces besides files.

@@ -20,12 +20,12 @@ struct Gathered<'e> {
     directory: bool,
 }
 
-/// Builds the view of a new mount namespace. Gives the root that the init must pivot into.
+/// Builds the view of a new mount namespace. Gives the step that makes it the root, if one is needed.
 pub(super) fn build(
     draft: &mut Draft<'_>,
     enclosure: &Enclosure,
     identity: &Identity,
-) -> Result<Option<Slot>, Error> {
+) -> Result<Option<Step>, Error> {
     // What is made on the way is not for the caller's umask to decide.
     draft.step(Step::Umask(0o022));
     if !draft.outside {
@@ -40,7 +40,7 @@ pub(super) fn build(
     let extras: Vec<&Extra> = resolver.iter().chain(&enclosure.extras).collect();
     let extras = extras.into_iter().map(|extra| gather(draft, extra)).collect::<Result<Vec<_>, _>>()?;
     let private_dev = wants(enclosure, |usual| usual.dev, "/dev", true);
-    let nodes = if private_dev { dev::gather(draft, enclosure) } else { Vec::new() };
+    let nodes = if private_dev { dev::gather(draft, identity, enclosure) } else { Vec::new() };
     let verified = tree.as_ref().filter(|_| !of_host);
     let root = root::attach(draft, &enclosure.root, verified, enclosure.new)?;
     let mut places = Places::new(root, &enclosure.root, tree);
@@ -48,7 +48,7 @@ pub(super) fn build(
     for one in &extras {
         attach(draft, &mut places, one)?;
     }
-    Ok(root.pivot.then_some(root.slot))
+    Ok(root.change())
 }
 
 /// The file behind `/etc/resolv.conf`, if it would be hidden although the program has the host's network.

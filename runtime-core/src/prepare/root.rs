@@ -12,8 +12,30 @@ use crate::{
 pub(super) struct NewRoot {
     /// A handle on its top.
     pub(super) slot: Slot,
-    /// It lies over the old one, which must go.
-    pub(super) pivot: bool,
+    how: How,
+}
+
+/// How a new root becomes the root.
+#[derive(Clone, Copy, Debug)]
+enum How {
+    /// It is the root.
+    InPlace,
+    /// It lies over the host's, which must go.
+    Pivot,
+    /// It lies over the empty root of the template, behind which there is nothing.
+    Change,
+}
+
+impl NewRoot {
+    /// The step that makes it the root.
+    pub(super) fn change(self) -> Option<Step> {
+        let root = self.slot;
+        match self.how {
+            How::InPlace => None,
+            How::Pivot => Some(Step::PivotRoot { root }),
+            How::Change => Some(Step::ChangeRoot { root }),
+        }
+    }
 }
 
 /// Mount events of the copied mounts stay in this mount namespace.
@@ -41,7 +63,7 @@ pub(super) fn attach(
         let slot = draft.plan.slot("/");
         draft.step(Step::MountAttributes { mount: Location::path("/"), attributes });
         draft.step(Step::Open { location: Location::path("/"), how: Open::PATH, into: slot });
-        return Ok(NewRoot { slot, pivot: false });
+        return Ok(NewRoot { slot, how: How::InPlace });
     }
     let slot = draft.copy(root.path(), true);
     if let Some(tree) = tree {
@@ -50,7 +72,7 @@ pub(super) fn attach(
         draft.step(Step::Verify { file: slot, expected });
     }
     draft.step(Step::Mount(Mount::detached(slot).attributes(attributes).target(None, "/", None)));
-    Ok(NewRoot { slot, pivot: true })
+    Ok(NewRoot { slot, how: if draft.outside { How::Change } else { How::Pivot } })
 }
 
 fn flags(root: &Root) -> MountFlags {

@@ -16,7 +16,6 @@ pub(crate) mod nr {
     pub(crate) const EXIT_GROUP: u32 = 94;
     pub(crate) const KILL: u32 = 129;
     pub(crate) const RT_SIGACTION: u32 = 134;
-    pub(crate) const RT_SIGPROCMASK: u32 = 135;
     pub(crate) const RT_SIGTIMEDWAIT: u32 = 137;
     pub(crate) const PRCTL: u32 = 167;
     pub(crate) const RECVFROM: u32 = 207;

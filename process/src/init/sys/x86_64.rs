@@ -7,7 +7,6 @@ pub(crate) mod nr {
     pub(crate) const CLOSE: u32 = 3;
     pub(crate) const MMAP: u32 = 9;
     pub(crate) const RT_SIGACTION: u32 = 13;
-    pub(crate) const RT_SIGPROCMASK: u32 = 14;
     pub(crate) const RECVFROM: u32 = 45;
     pub(crate) const SENDMSG: u32 = 46;
     pub(crate) const RECVMSG: u32 = 47;
