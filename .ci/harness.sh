@@ -38,7 +38,11 @@ is_root() {
 
 # A command as a reader could type it.
 show() {
-    local word line=
+    local word line=''
+    if [[ $1 == setpriv ]]; then
+        line=" [as $user]"
+        shift "${#user_words[@]}"
+    fi
     for word; do
         [[ $word =~ ^[A-Za-z0-9_./=:,+@%-]+$ ]] || word=${word@Q}
         line+=" $word"

@@ -122,23 +122,17 @@ lane_test_user() {
         return
     fi
     ensure_user || return
-    as_user
-    run_tests "${words[@]}" -- --workspace
-    user_is_gone
+    run_tests "${user_words[@]}" -- --workspace
+    show_left_over
 }
 
 lane_demo_user() {
-    local words=()
-    if is_root; then
-        ensure_user || return
-        as_user
-    fi
-    if ! "${words[@]}" unshare --user true 2>>"$lane_log"; then
+    ! is_root || ensure_user || return
+    if ! "${user_words[@]}" unshare --user true 2>>"$lane_log"; then
         skip "this host does not let ordinary users make user namespaces"
         return
     fi
-    demo "${words[@]}"
-    ! is_root || user_is_gone
+    demo "${user_words[@]}"
 }
 
 # The C library linked in: the program asks for no interpreter and runs anywhere.
