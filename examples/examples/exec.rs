@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use cofferdam::{Command, Exec, Stdio};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let script = "echo secret > /tmp/file; echo ready; exec sleep 60";
+    let script = "echo secret > /tmp/file; echo ready; sleep 60; true";
     let mut child = Command::new("sh")
         .args(["-c", script])
         .hostname("first")
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut line = String::new();
     BufReader::new(child.stdout.take().ok_or("no pipe")?).read_line(&mut line)?;
 
-    let script = "echo process $$ beside $(cat /proc/1/comm) on $(cat /proc/sys/kernel/hostname) reads $(cat /tmp/file)";
+    let script = "echo process $$ beside process 1, $(cat /proc/1/comm), on $(cat /proc/sys/kernel/hostname) reads $(cat /tmp/file)";
     let output = Exec::new(&child, "sh").args(["-c", script]).output()?;
     print!("{}", String::from_utf8(output.stdout)?);
 

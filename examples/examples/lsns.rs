@@ -1,4 +1,4 @@
-//! The namespaces of the system, like lsns(8). Without root, those of one's own processes.
+//! The namespaces of the system, like lsns(8). Needs no privilege for those of the own processes, root for all.
 
 use cofferdam::namespaces::list;
 use cofferdam::{Command, Kind};

@@ -3,12 +3,15 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
+use std::time::{Duration, Instant};
 
-use cofferdam::{ExitStatus, Namespaces};
+use cofferdam::{Child, ExitStatus, Namespaces};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::signals::Caught;
+use crate::signals::{Caught, Terminal};
 use crate::{build, report, terminal};
 
 /// Runs a program and gives the exit code that a shell would.
@@ -19,16 +22,37 @@ pub fn run(args: &Args, program: &OsStr, arguments: &[OsString]) -> Result<u8, F
     command.session(!keep_session).parent_death_signal(Some(libc::SIGKILL));
     let caught = Caught::start().map_err(Failure::of("catch signals"))?;
     let mut child = command.spawn()?;
-    let first = !build::shared(&args.surroundings).contains(Namespaces::PID);
-    let forwarding = caught.forward(&child, first, keep_session).map_err(Failure::of("pass signals on"))?;
-    let status = child.wait();
+    let init = args.surroundings.init;
+    let first = !init && !build::shared(&args.surroundings).contains(Namespaces::PID);
+    let terminal = match (keep_session, init) {
+        (true, _) => Terminal::Present,
+        (false, true) => Terminal::Init,
+        (false, false) => Terminal::Group,
+    };
+    let forwarding = caught.forward(&child, first, terminal).map_err(Failure::of("pass signals on"))?;
+    let ended = watch(&child, args.process.timeout);
     let ended_by = forwarding.stop();
+    ended.map_err(Failure::of("poll"))?;
+    let status = child.wait();
     if keep_session {
         terminal::take_back();
     }
     match ended_by {
         Some(signal) => Ok(code_of_signal(signal)),
         None => Ok(code(status?)),
+    }
+}
+
+/// Returns when the program has ended or its time is over. Its number stays its own until it is waited for.
+fn watch(child: &Child, timeout: Option<Duration>) -> io::Result<()> {
+    let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    loop {
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        let limit = left.and_then(|left| Timespec::try_from(left).ok());
+        let ready = retry_on_intr(|| poll(&mut [PollFd::new(child, PollFlags::IN)], limit.as_ref()))?;
+        if ready > 0 || left.is_some_and(|left| left.is_zero()) {
+            return Ok(());
+        }
     }
 }
 

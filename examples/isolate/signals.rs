@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread::JoinHandle;
 
 use cofferdam::Child;
-use rustix::process::{Signal, pidfd_send_signal};
+use rustix::process::{Pid, Signal, kill_process_group, pidfd_send_signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::{Handle, Signals};
 
@@ -28,10 +28,21 @@ pub struct Forwarding {
 struct Receiver {
     pid: u32,
     pidfd: OwnedFd,
-    /// It is process 1 of a pid namespace: the kernel drops what it does not handle.
+    /// The program is process 1 of a pid namespace: the kernel drops what it does not handle.
     first: bool,
-    /// What the terminal sends reaches it without help.
-    same_session: bool,
+    /// Whom the terminal means.
+    terminal: Terminal,
+}
+
+/// Who gets the signals that come from the keys of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terminal {
+    /// The program has them already, as it is in the session of the terminal.
+    Present,
+    /// The process group that the program leads, as if the terminal was its own.
+    Group,
+    /// The init, which hands them to the program.
+    Init,
 }
 
 /// What a process does about a signal.
@@ -47,9 +58,9 @@ impl Caught {
     }
 
     /// Passes them on to a program.
-    pub fn forward(mut self, child: &Child, first: bool, same_session: bool) -> io::Result<Forwarding> {
+    pub fn forward(mut self, child: &Child, first: bool, terminal: Terminal) -> io::Result<Forwarding> {
         let pidfd = child.pidfd().try_clone_to_owned()?;
-        let receiver = Receiver { pid: child.id(), pidfd, first, same_session };
+        let receiver = Receiver { pid: child.id(), pidfd, first, terminal };
         let handle = self.0.handle();
         let ended_by = Arc::new(AtomicI32::new(0));
         let thread = std::thread::Builder::new().spawn({
@@ -61,7 +72,7 @@ impl Caught {
 }
 
 impl Forwarding {
-    /// Ends the thread. Gives the signal whose default action was carried out in the kernel's place, if any.
+    /// Ends the thread; the program must not have been waited for. Gives the signal whose default action was carried out in the kernel's place, if any.
     pub fn stop(self) -> Option<i32> {
         self.handle.close();
         let joined = self.thread.join();
@@ -75,11 +86,19 @@ impl Receiver {
             ended_by.store(signal, Ordering::Relaxed);
             return self.send(Signal::KILL);
         }
-        let from_terminal = [SIGINT, SIGQUIT, SIGWINCH].contains(&signal);
-        if let Some(signal) = Signal::from_named_raw(signal).filter(|_| !(self.same_session && from_terminal))
-        {
-            self.send(signal);
+        let Some(known) = Signal::from_named_raw(signal) else { return };
+        let from_keys = [SIGINT, SIGQUIT, SIGWINCH].contains(&signal);
+        match self.terminal {
+            Terminal::Present if from_keys => {}
+            Terminal::Group if from_keys => self.send_to_group(known),
+            _ => self.send(known),
         }
+    }
+
+    /// The group has the program's number, which nobody else can get while it was not waited for.
+    fn send_to_group(&self, signal: Signal) {
+        let group = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        group.map(|group| kill_process_group(group, signal).unwrap_or_default()).unwrap_or_default();
     }
 
     /// One that has just ended needs no signal.
