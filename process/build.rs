@@ -33,6 +33,9 @@ const LINK_ARGUMENTS: &[&str] = &[
     "-Wl,-z,noexecstack",
     "-Wl,-z,norelro",
     "-Wl,--gc-sections",
+    // Fewer segments: each is a mapping to make at every exec.
+    "-Wl,-z,noseparate-code",
+    "-Wl,--no-eh-frame-hdr",
 ];
 
 fn main() {

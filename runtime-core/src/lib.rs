@@ -52,6 +52,7 @@ mod environment;
 mod error;
 mod exec;
 mod explain;
+mod own;
 mod prepare;
 mod program;
 mod start;

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use cofferdam_namespaces::Error as NamespaceError;
+use cofferdam_namespaces::{Error as NamespaceError, Namespace};
 use cofferdam_process::{BoxError, Process, Rendezvous, Spawner};
 
 use crate::enclosure::Root;
@@ -50,23 +50,31 @@ pub(crate) fn start<'a>(
         guard = Guard::Together { _guard: MOUNT_POINTS.read().unwrap_or_else(PoisonError::into_inner) };
     }
     let mut prepared = prepare()?;
-    let wants_template = prepared.plan.mounts_from.is_some();
-    if wants_template && template::open()?.is_none() {
-        prepared = prepare()?;
+    let mut template = None;
+    if prepared.plan.mounts_from.is_some() {
+        template = template::open()?;
+        if template.is_none() {
+            prepared = prepare()?;
+        }
     }
     if !prepared.made.is_empty() {
         drop(guard);
         guard = Guard::Alone { _guard: MOUNT_POINTS.write().unwrap_or_else(PoisonError::into_inner) };
         prepared = prepare()?;
     }
-    let result = spawn(&prepared, fault);
+    let result = spawn(&prepared, template.as_deref(), fault);
     let result = result.map_err(|error| undo::remove(prepared.made, error));
     drop(guard);
     Child::new(result?, program)
 }
 
-fn spawn(prepared: &Prepared<'_>, fault: Option<u32>) -> Result<cofferdam_process::Child, Error> {
-    let opened = prepared.inputs.iter().map(open).collect::<Result<Vec<_>, Error>>()?;
+fn spawn(
+    prepared: &Prepared<'_>,
+    template: Option<&Namespace>,
+    fault: Option<u32>,
+) -> Result<cofferdam_process::Child, Error> {
+    let opened = prepared.inputs.iter().map(|input| open(input, template));
+    let opened = opened.collect::<Result<Vec<_>, Error>>()?;
     let inputs: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
     let mut writer = prepared.maps.as_ref().map(MapWriter);
     let mut spawner = Spawner::new(&prepared.plan, &inputs);
@@ -94,14 +102,14 @@ impl AsFd for Opened<'_> {
     }
 }
 
-fn open<'a>(input: &'a Input<'_>) -> Result<Opened<'a>, Error> {
+fn open<'a>(input: &'a Input<'_>, template: Option<&'a Namespace>) -> Result<Opened<'a>, Error> {
     Ok(match input {
         Input::Borrowed(fd) => Opened::Borrowed(*fd),
         Input::Namespace(namespace) => Opened::Borrowed(namespace.as_fd()),
         Input::Opened(fd) => Opened::Borrowed(fd.as_fd()),
         Input::Copy { path, recursive } => Opened::Owned(template::copy(path, *recursive)?),
-        Input::Template => match template::open()? {
-            Some(namespace) => Opened::Owned(namespace.into()),
+        Input::Template => match template {
+            Some(namespace) => Opened::Borrowed(namespace.as_fd()),
             None => return Err(Error::invalid("template", "", "cannot be made")),
         },
     })

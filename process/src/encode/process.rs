@@ -18,6 +18,9 @@ pub(super) fn lower(builder: &mut Builder<'_>, index: usize, step: &Step) -> Res
         Step::Join { from, kinds } => {
             let values = [Value::Slot(builder.slot(*from)), number(u64::from(kinds.bits()))];
             builder.call("setns", libc::SYS_setns, values);
+            if kinds.contains(Namespaces::USER) {
+                super::credentials::hide(builder);
+            }
         }
         Step::Fork => builder.push(Operation::new(code::FORK), Some("clone3")),
         Step::TimeOffsets { monotonic, boottime, proc } => {

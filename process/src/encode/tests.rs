@@ -42,8 +42,8 @@ fn the_bounding_set_goes_first_and_the_user_id_before_the_rest() {
         capabilities: Some(Capabilities::for_root(CapabilitySet::from_bits(0b11))),
     }));
     let calls = calls(&plan);
-    assert_eq!(calls.iter().filter(|call| **call == "prctl").count(), 39 + 1);
-    assert_eq!(calls[calls.len() - 4..], ["setgroups", "setresgid", "setresuid", "capset"]);
+    assert_eq!(calls.iter().filter(|call| **call == "prctl").count(), 39 + 1 + 1);
+    assert_eq!(calls[calls.len() - 5..], ["setgroups", "setresgid", "setresuid", "capset", "prctl"]);
 }
 
 #[test]

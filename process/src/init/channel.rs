@@ -14,10 +14,12 @@ pub(crate) mod kind {
     pub(crate) const SYNC: u32 = 2;
     /// To the caller: a second process goes on; `value` is its id, its pidfd is attached.
     pub(crate) const FORKED: u32 = 3;
-    /// To the caller: all is done but the exec itself.
-    pub(crate) const EXECUTING: u32 = 4;
     /// To the init: go on.
-    pub(crate) const GO: u32 = 5;
+    pub(crate) const GO: u32 = 4;
+    /// To the init, the last word: become the program. It is sent ahead of time and taken right before the exec. A
+    /// process that ends earlier leaves it unread, which the caller sees as a connection reset; so nobody has to be
+    /// woken just to hear that all is well so far.
+    pub(crate) const EXECUTE: u32 = 5;
 }
 
 /// A message, either way.
@@ -124,7 +126,7 @@ pub(crate) fn send(socket: i32, message: Message, fds: &[i32]) -> Result<(), i32
 
 /// Receives a message and its descriptors into `fds`; gives how many there were. The other side's end of file
 /// is an error.
-pub(super) fn receive(socket: i32, fds: &mut [i32; MAX_PASSED]) -> Result<(Message, usize), i32> {
+pub(crate) fn receive(socket: i32, fds: &mut [i32; MAX_PASSED]) -> Result<(Message, usize), i32> {
     let mut bytes = [0; MESSAGE];
     let mut iov = IoVec { base: bytes.as_mut_ptr(), len: MESSAGE };
     let mut control = Control { len: 0, level: 0, kind: 0, fds: [-1; MAX_PASSED] };
@@ -181,9 +183,12 @@ fn peek(socket: i32, start: &mut [u8; HEADER]) -> Result<(), i32> {
 fn map(size: usize) -> Result<*mut u8, i32> {
     const PROT_READ_WRITE: usize = 3;
     const MAP_PRIVATE_ANONYMOUS: usize = 0x22;
+    const MAP_POPULATE: usize = 0x8000;
     // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
-    unsafe { checked(nr::MMAP, [0, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, usize::MAX, 0]) }
-        .map(|address| address as *mut u8)
+    unsafe {
+        checked(nr::MMAP, [0, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | MAP_POPULATE, usize::MAX, 0])
+    }
+    .map(|address| address as *mut u8)
 }
 
 fn retry(mut call: impl FnMut() -> Result<usize, i32>) -> Result<usize, i32> {

@@ -14,11 +14,6 @@ mod reaper;
 mod sys;
 mod target;
 
-use core::sync::atomic::{AtomicI32, Ordering};
-
-/// The control socket, for the panic handler.
-static CONTROL: AtomicI32 = AtomicI32::new(-1);
-
 /// The first code of the process: `stack` is what the kernel put there (`argc`, `argv`, ...). The second
 /// argument is the number of the control socket.
 ///
@@ -29,7 +24,6 @@ static CONTROL: AtomicI32 = AtomicI32::new(-1);
 unsafe extern "C" fn start(stack: *const usize) -> ! {
     // SAFETY: the kernel lays out argc and argv from the initial stack pointer up, argv ended by a null.
     let control = unsafe { if *stack == 2 { number(*stack.add(2) as *const u8) } else { -1 } };
-    CONTROL.store(control, Ordering::Relaxed);
     match channel::receive_program(control) {
         Ok(program) => machine::run(program, control),
         Err(errno) => machine::fail(control, format::NO_OPERATION, errno),
@@ -53,8 +47,8 @@ unsafe fn number(mut text: *const u8) -> i32 {
     value
 }
 
-/// No code here is meant to panic; if it does, the caller hears of it.
+/// No code here is meant to panic; if it does, the caller sees that the process ended without a word.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    machine::fail(CONTROL.load(Ordering::Relaxed), format::NO_OPERATION, sys::ENOTRECOVERABLE)
+    sys::exit(124)
 }

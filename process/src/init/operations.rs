@@ -101,14 +101,14 @@ pub(super) fn sync(machine: &mut Machine<'_>, operation: &Operation) -> Result<u
         channel::send(machine.control, message, fds.get(..count).ok_or(sys::EINVAL)?)?;
     }
     let mut fds = [-1; MAX_PASSED];
-    go(machine, receive.len / 4, &mut fds)?;
+    heard(machine, kind::GO, receive.len / 4, &mut fds)?;
     slots_in(machine, &receive, |machine, index, slot| machine.set(slot, *fds.get(index).ok_or(sys::EINVAL)?))
 }
 
-/// Waits until the caller says to go on, with so many descriptors.
-fn go(machine: &Machine<'_>, count: usize, fds: &mut [i32; MAX_PASSED]) -> Result<(), i32> {
+/// Waits for the caller's word, with so many descriptors.
+fn heard(machine: &Machine<'_>, word: u32, count: usize, fds: &mut [i32; MAX_PASSED]) -> Result<(), i32> {
     match channel::receive(machine.control, fds) {
-        Ok((message, received)) if message.kind == kind::GO && received == count => Ok(()),
+        Ok((message, received)) if message.kind == word && received == count => Ok(()),
         Ok(_) => Err(sys::EBADMSG),
         // The caller is gone or has given up: there is nobody to tell.
         Err(_) => sys::exit(125),
@@ -140,7 +140,7 @@ pub(super) fn fork(machine: &mut Machine<'_>) -> Result<usize, i32> {
         unsafe { checked(nr::CLONE3, [arguments.as_ptr() as usize, size_of_val(&arguments), 0, 0, 0, 0])? };
     if child == 0 {
         // Not a word before the caller knows this process: it could not reap what it does not know.
-        go(machine, 0, &mut [-1; MAX_PASSED])?;
+        heard(machine, kind::GO, 0, &mut [-1; MAX_PASSED])?;
         return Ok(0);
     }
     let message = Message { kind: kind::FORKED, operation: machine.index, errno: 0, value: child as u32 };
@@ -163,7 +163,8 @@ pub(super) fn reset_signals() -> Result<usize, i32> {
     let action = [0_u64; 4];
     for signal in 1..=64 {
         // SAFETY: a zeroed action is the default one. SIGKILL and SIGSTOP answer EINVAL and have no other.
-        let _ = unsafe { sys::call(nr::RT_SIGACTION as usize, [signal, action.as_ptr() as usize, 0, 8, 0, 0]) };
+        let _ =
+            unsafe { sys::call(nr::RT_SIGACTION as usize, [signal, action.as_ptr() as usize, 0, 8, 0, 0]) };
     }
     Ok(0)
 }
@@ -172,8 +173,7 @@ pub(super) fn reset_signals() -> Result<usize, i32> {
 pub(super) fn exec(machine: &mut Machine<'_>, operation: &Operation) -> Result<usize, i32> {
     let [candidates, argv, envp] = [operation.arguments[0], operation.arguments[1], operation.arguments[2]];
     let (argv, envp) = (machine.value(&argv)?, machine.value(&envp)?);
-    let message = Message { kind: kind::EXECUTING, operation: machine.index, errno: 0, value: 0 };
-    channel::send(machine.control, message, &[])?;
+    heard(machine, kind::EXECUTE, 0, &mut [-1; MAX_PASSED])?;
     let mut failure = sys::ENOENT;
     let mut start = candidates.start;
     let end = candidates.start + candidates.len;

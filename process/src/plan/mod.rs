@@ -61,6 +61,11 @@ pub struct Plan {
     /// The init waits with its first step until [`Rendezvous::created`](crate::Rendezvous::created) returned.
     /// Id maps are written there.
     pub rendezvous: bool,
+    /// The rendezvous maps the caller's own user to id 0 of the new user namespace. The process then waits for that
+    /// before it executes the init, as root, instead of carrying its capabilities over the exec, which takes longer.
+    /// Needs [`rendezvous`](Self::rendezvous) and [`Namespaces::USER`]. Not for a caller that is neither privileged nor
+    /// dumpable: it could not open the files of the process before the exec.
+    pub maps_root: bool,
     /// What the init does, in order.
     pub steps: Vec<Step>,
     /// Standard input of the program.
@@ -106,6 +111,7 @@ impl Plan {
             mounts_from: None,
             cgroup: None,
             rendezvous: false,
+            maps_root: false,
             steps: Vec::new(),
             stdin: Stdio::Inherit,
             stdout: Stdio::Inherit,

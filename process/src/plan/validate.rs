@@ -25,6 +25,13 @@ impl Plan {
                 "lacks mnt, which is to be copied",
             ));
         }
+        if self.maps_root && !(self.rendezvous && self.namespaces.contains(Namespaces::USER)) {
+            return Err(invalid(
+                "set of new namespaces",
+                self.namespaces.to_string(),
+                "lacks user, or a rendezvous that maps it",
+            ));
+        }
         for (name, _) in &self.env {
             if name.is_empty() || name.as_encoded_bytes().contains(&b'=') {
                 let name = name.to_string_lossy().into_owned();
@@ -95,7 +102,11 @@ impl Plan {
                 if make.is_some() || root.is_none() =>
             {
                 let text = self.describe(step);
-                Err(invalid("mount", text, "is to go into a fresh file system, which needs a root and no making"))
+                Err(invalid(
+                    "mount",
+                    text,
+                    "is to go into a fresh file system, which needs a root and no making",
+                ))
             }
             Step::Call(call) => self.validate_call(call),
             Step::WorkingDirectory(path) if path.as_os_str().is_empty() => {

@@ -1,5 +1,6 @@
 //! The caller's end of the control channel.
 
+use std::cell::Cell;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,9 +12,9 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, send, sendmsg, socketpair,
 };
 
-use crate::Error;
 use crate::init::channel::{MAX_PASSED, MESSAGE, Message, kind};
 use crate::init::format::NO_OPERATION;
+use crate::{Error, sys};
 
 /// Bytes of the program in one packet.
 const PACKET: usize = 32 * 1024;
@@ -35,13 +36,15 @@ pub(super) enum Heard {
 #[derive(Debug)]
 pub(super) struct Control {
     socket: OwnedFd,
+    /// The other side closed its end and left something unread.
+    reset: Cell<bool>,
 }
 
 /// Both ends: the caller's and the init's.
 pub(super) fn pair() -> Result<(Control, OwnedFd), Error> {
     let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(Error::call("socketpair"))?;
-    Ok((Control { socket }, theirs))
+    Ok((Control { socket, reset: Cell::new(false) }, theirs))
 }
 
 impl Control {
@@ -79,7 +82,21 @@ impl Control {
 
     /// Lets the init go on, with descriptors.
     pub(super) fn go(&self, descriptors: &[BorrowedFd<'_>]) -> Result<(), Error> {
-        let bytes = Message { kind: kind::GO, operation: NO_OPERATION, errno: 0, value: 0 }.to_bytes();
+        self.say(kind::GO, descriptors)
+    }
+
+    /// Lets the init become the program when it gets there.
+    pub(super) fn execute(&self) -> Result<(), Error> {
+        self.say(kind::EXECUTE, &[])
+    }
+
+    /// Whether all that was said was taken, now that the other end is closed or the process has ended.
+    pub(super) fn was_taken(&self) -> bool {
+        !self.reset.get() && !sys::is_unread(self.socket.as_fd())
+    }
+
+    fn say(&self, kind: u32, descriptors: &[BorrowedFd<'_>]) -> Result<(), Error> {
+        let bytes = Message { kind, operation: NO_OPERATION, errno: 0, value: 0 }.to_bytes();
         let mut space = [MaybeUninit::uninit(); ANCILLARY];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
@@ -126,8 +143,11 @@ impl Control {
         let count = match received {
             Ok(message) => message.bytes,
             Err(Errno::AGAIN) => return Ok(None),
-            // The other side has ended without reading everything. What it said before is still to be read.
-            Err(Errno::CONNRESET) => return self.receive(),
+            // What the other side said before it left something unread is still to be heard.
+            Err(Errno::CONNRESET) => {
+                self.reset.set(true);
+                return self.receive();
+            }
             Err(errno) => return Err(Error::call("recvmsg")(errno)),
         };
         let mut descriptors = Vec::new();

@@ -12,8 +12,8 @@ use super::streams::Streams;
 use super::wait::{self, Wait};
 use crate::encode::{self, Context, Operation, Part, Program};
 use crate::init::channel::{Message, kind};
-use crate::init::format::{self, NO_OPERATION};
-use crate::sys::{self, Cloned, Gap, Init, Stub};
+use crate::init::format::{self, NO_OPERATION, code};
+use crate::sys::{self, Before, Cloned, Gap, Init, Stub};
 use crate::{Child, Errno, Error, Namespaces, Plan};
 
 /// How many operations a plan's program has.
@@ -41,9 +41,11 @@ pub(super) fn launch(spawner: Spawner<'_>) -> Result<Child, Error> {
     let given: Vec<RawFd> = inputs.iter().map(AsRawFd::as_raw_fd).chain(streams.numbers()).collect();
     let bytes = program.to_bytes(&given)?;
     let (control, theirs) = control::pair()?;
-    let rest = control.send_start(&bytes)?;
+    // Before the clone, so that it is there when the init asks for it; but the stub waits for a word of its own first.
+    let rest = if plan.maps_root { &bytes } else { control.send_start(&bytes)? };
 
-    let mut launch = Launch { plan, program: &program, control, none: NoRendezvous };
+    let answers = answers(&program);
+    let mut launch = Launch { plan, program: &program, control, answers, none: NoRendezvous };
     let (pid, pidfd) = launch.run(inputs, &given, context, theirs, rest, rendezvous)?;
     let [stdin, stdout, stderr] = streams.into_ours();
     Ok(Child {
@@ -59,7 +61,9 @@ pub(super) fn launch(spawner: Spawner<'_>) -> Result<Child, Error> {
 /// What the encoder and the stub must know of this process.
 fn context(plan: &Plan) -> Context {
     static LAST_CAPABILITY: OnceLock<u32> = OnceLock::new();
-    let raised = if plan.namespaces.contains(Namespaces::USER) {
+    let raised = if plan.maps_root {
+        None
+    } else if plan.namespaces.contains(Namespaces::USER) {
         Some(u64::MAX)
     } else if rustix::process::geteuid().is_root() {
         None
@@ -67,6 +71,12 @@ fn context(plan: &Plan) -> Context {
         Some(sys::permitted_capabilities()).filter(|set| *set != 0)
     };
     Context { last_capability: *LAST_CAPABILITY.get_or_init(sys::last_capability), raised }
+}
+
+/// How often the init waits for a word before the last one.
+fn answers(program: &Program) -> usize {
+    let waits = |operation: &&Operation| [code::SYNC, code::FORK].contains(&operation.code);
+    program.operations.iter().filter(waits).count()
 }
 
 /// Meets nobody.
@@ -79,6 +89,8 @@ struct Launch<'a> {
     plan: &'a Plan,
     program: &'a Program,
     control: Control,
+    /// How many words the init still waits for.
+    answers: usize,
     none: NoRendezvous,
 }
 
@@ -105,7 +117,12 @@ impl Launch<'_> {
         let mounts_from = self.plan.mounts_from.and_then(input).map(AsRawFd::as_raw_fd);
         let init =
             Init { image: image.as_fd().as_raw_fd(), control: theirs.as_raw_fd(), argument: &argument };
-        let mut stub = Stub::new(&gaps, &kept, init, context.raised.is_some(), mounts_from);
+        let before = match (self.plan.maps_root, context.raised) {
+            (true, _) => Before::Wait,
+            (false, Some(_)) => Before::Raise,
+            (false, None) => Before::Nothing,
+        };
+        let mut stub = Stub::new(&gaps, &kept, init, before, mounts_from);
         let mut cloned = sys::clone(&mut stub, self.plan.namespaces.bits(), cgroup)?;
         drop(theirs);
         self.converse(&mut cloned, rest, rendezvous)?;
@@ -121,31 +138,50 @@ impl Launch<'_> {
     ) -> Result<(), Error> {
         let mut none = std::mem::replace(&mut self.none, NoRendezvous);
         let rendezvous = rendezvous.unwrap_or(&mut none);
-        self.control.send_rest(rest, cloned.pidfd())?;
+        if !self.plan.maps_root {
+            self.control.send_rest(rest, cloned.pidfd())?;
+        }
         if self.plan.rendezvous {
             rendezvous.created(process(cloned)).map_err(|source| met("after the clone", source))?;
             self.control.go(&[])?;
         }
-        let mut executing = false;
+        if self.plan.maps_root {
+            self.control.send_rest(rest, cloned.pidfd())?;
+        } else if self.plan.rendezvous {
+            self.answers = self.answers.saturating_sub(1);
+        }
+        self.last_word()?;
         loop {
             match self.control.listen(cloned.pidfd())? {
-                Heard::Closed | Heard::Ended if executing => return Ok(()),
+                Heard::Closed | Heard::Ended if self.answers == 0 && self.control.was_taken() => {
+                    return Ok(());
+                }
                 Heard::Closed | Heard::Ended => return Err(self.died(cloned)?),
                 Heard::Message(message, received) => match message.kind {
                     kind::SYNC => self.meet(cloned, message.value, received, rendezvous)?,
                     kind::FORKED => {
                         replace(cloned, message.value, received)?;
-                        self.control.go(&[])?;
+                        self.answered(&[])?;
                     }
-                    kind::EXECUTING => executing = true,
                     _ => return Err(self.failure(message)),
                 },
             }
         }
     }
 
+    /// Answers a meeting, and says the last word after the last one.
+    fn answered(&mut self, descriptors: &[BorrowedFd<'_>]) -> Result<(), Error> {
+        self.control.go(descriptors)?;
+        self.answers = self.answers.saturating_sub(1);
+        self.last_word()
+    }
+
+    fn last_word(&self) -> Result<(), Error> {
+        if self.answers == 0 { self.control.execute() } else { Ok(()) }
+    }
+
     fn meet(
-        &self,
+        &mut self,
         cloned: &Cloned<'_>,
         point: u32,
         received: Vec<OwnedFd>,
@@ -154,7 +190,7 @@ impl Launch<'_> {
         let answer = rendezvous.sync(point, process(cloned), received);
         let answer = answer.map_err(|source| met(&format!("at point {point}"), source))?;
         let descriptors: Vec<BorrowedFd<'_>> = answer.iter().map(AsFd::as_fd).collect();
-        self.control.go(&descriptors)
+        self.answered(&descriptors)
     }
 
     /// The error for a message that says that something failed.

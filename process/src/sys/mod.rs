@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use crate::{Errno, Error};
 
 pub(crate) use clone::{Cloned, clone};
-pub(crate) use stub::{Gap, Init, Stub};
+pub(crate) use stub::{Before, Gap, Init, Stub};
 
 /// Sends any signal, realtime ones included, by pidfd. A process that has ended is no error.
 pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<(), Error> {
@@ -34,6 +34,14 @@ pub(crate) fn pidfd_exit_status(pidfd: BorrowedFd<'_>) -> Option<i32> {
     let result = unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, info.as_mut_ptr()) };
     let told = result == 0 && u64::from(info[0]) & PIDFD_INFO_EXIT != 0;
     told.then(|| info[EXIT_CODE].cast_signed())
+}
+
+/// Whether the other end of a socket has left something unread (`SIOCOUTQ`, `unix(7)`).
+pub(crate) fn is_unread(socket: BorrowedFd<'_>) -> bool {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the request writes one number.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    result == 0 && bytes > 0
 }
 
 /// The capabilities that this thread may use.

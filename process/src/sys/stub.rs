@@ -6,7 +6,7 @@
 
 use std::ffi::CStr;
 
-use crate::init::channel::{self, Message, kind};
+use crate::init::channel::{self, MAX_PASSED, Message, kind};
 use crate::init::format::STUB;
 use crate::init::sys::{call, exit, fd, nr};
 
@@ -32,8 +32,8 @@ pub(crate) struct Stub<'a> {
     gaps: &'a [Gap],
     /// The descriptors that stay open in the init.
     kept: &'a [i32],
-    /// Carry the capabilities over the exec.
-    raise: bool,
+    /// What comes before the exec.
+    before: Before,
     /// What is executed then.
     init: Init<'a>,
     /// The mount namespace to copy from, for the first of two processes.
@@ -42,6 +42,17 @@ pub(crate) struct Stub<'a> {
     pub(super) second: CloneArguments,
     /// What came of it: a process id, or a negative errno.
     pub(super) result: isize,
+}
+
+/// What the stub does before the exec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Nothing.
+    Nothing,
+    /// Put the capabilities where they survive it.
+    Raise,
+    /// Wait until the caller has mapped the ids.
+    Wait,
 }
 
 /// What the stub executes.
@@ -61,10 +72,10 @@ impl<'a> Stub<'a> {
         gaps: &'a [Gap],
         kept: &'a [i32],
         init: Init<'a>,
-        raise: bool,
+        before: Before,
         mounts_from: Option<i32>,
     ) -> Self {
-        Self { gaps, kept, raise, init, mounts_from, second: CloneArguments::default(), result: 0 }
+        Self { gaps, kept, before, init, mounts_from, second: CloneArguments::default(), result: 0 }
     }
 }
 
@@ -104,8 +115,12 @@ pub(super) unsafe extern "C" fn second_stage(stub: *mut Stub<'_>) -> ! {
         // SAFETY: takes numbers only.
         unsafe { call(nr::FCNTL as usize, [fd(*kept), F_SETFD, 0, 0, 0, 0]) };
     }
-    if stub.raise {
-        raise_capabilities();
+    match stub.before {
+        Before::Nothing => {}
+        Before::Raise => raise_capabilities(),
+        // Without a caller there is nothing to do and nobody to tell.
+        Before::Wait if channel::receive(stub.init.control, &mut [-1; MAX_PASSED]).is_err() => exit(125),
+        Before::Wait => {}
     }
     let argv = [c"cofferdam-init".as_ptr(), stub.init.argument.as_ptr(), std::ptr::null()];
     let envp = [std::ptr::null::<u8>()];

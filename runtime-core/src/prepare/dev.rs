@@ -6,8 +6,8 @@ use super::draft::Draft;
 use super::identity::Identity;
 use crate::enclosure::Enclosure;
 use crate::{
-    Attributes, Device, Expected, FileKind, Location, Mount, MountFlags, Namespaces, Plan, Slot, Step, TargetKind,
-    template,
+    Attributes, Device, Expected, FileKind, Location, Mount, MountFlags, Namespaces, Plan, Propagation, Slot,
+    Step, TargetKind, template,
 };
 
 const NODES: [(&str, u32, u32); 6] =
@@ -103,7 +103,8 @@ fn fill(draft: &mut Draft<'_>, dev: Slot, given: &[Slot]) {
     }
     for ((name, _, _), node) in NODES.iter().zip(given) {
         draft.step(node_step(dev, name, FileKind::Regular, Device { major: 0, minor: 0 }));
-        draft.step(Step::Mount(Mount::detached(*node).target_in_fresh(dev, name)));
+        let private = Attributes { propagation: Some(Propagation::Private), ..Attributes::default() };
+        draft.step(Step::Mount(Mount::detached(*node).attributes(private).target_in_fresh(dev, name)));
     }
     draft.steps(frame(dev));
 }

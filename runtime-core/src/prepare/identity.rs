@@ -1,13 +1,12 @@
 //! Who the program is: id maps, ids, groups, capabilities.
 
-use std::path::Path;
-
-use cofferdam_namespaces::{Caller, IdMap, IdMaps, IdRange, InsideId, OutsideId, Setgroups};
-use rustix::process::{getegid, geteuid};
+use cofferdam_namespaces::{Caller, IdMap, IdMaps, InsideId, OutsideId, Setgroups};
+use rustix::process::{DumpableBehavior, dumpable_behavior, getegid, geteuid};
 use rustix::thread::{CapabilitySet as Held, capabilities as held_capabilities};
 
 use super::draft::Draft;
 use crate::enclosure::{Enclosure, Root};
+use crate::own;
 use crate::program::{Program, Wanted};
 use crate::target::Target;
 use crate::{
@@ -33,6 +32,8 @@ pub(super) struct Identity {
     early: Option<(u32, u32)>,
     /// Whether the caller is one who may enter other mount namespaces.
     admin: bool,
+    /// The caller becomes user 0 by the maps, which can be written at once.
+    pub(super) maps_root: bool,
     /// Groups are left if that is denied.
     leave_groups: bool,
     credentials: Credentials,
@@ -103,7 +104,10 @@ impl Identity {
         let is = |map: &IdMap, outside, id| map.to_inside(OutsideId::new(outside)) == Some(InsideId::new(id));
         let settled =
             is(&maps.maps.uid, geteuid().as_raw(), uid) && is(&maps.maps.gid, getegid().as_raw(), gid);
+        let own = is(&maps.maps.uid, geteuid().as_raw(), 0);
+        let direct = geteuid().is_root() || dumpable_behavior() == Ok(DumpableBehavior::Dumpable);
         Ok(Self {
+            maps_root: own && direct,
             early: (!settled).then_some((uid, gid)),
             root_of_host: maps.maps.uid.to_inside(OutsideId::new(0)).is_some(),
             maps: Some(maps),
@@ -115,7 +119,7 @@ impl Identity {
     /// In the caller's own user namespace.
     fn unmapped(program: &Program, me: &Me) -> Result<Self, Error> {
         let uid = program.user.unwrap_or(geteuid().as_raw());
-        let groups = (me.effective.contains(Held::SETGID) && !setgroups_denied()?).then(Vec::new);
+        let groups = (me.effective.contains(Held::SETGID) && !own::get()?.setgroups_denied).then(Vec::new);
         let bounded = me.effective.contains(Held::SETPCAP) || program.capabilities != Wanted::Default;
         let credentials = Credentials {
             uid: program.user,
@@ -217,15 +221,16 @@ fn maps(enclosure: &Enclosure, me: &Me) -> Result<Maps, Error> {
     let chosen = enclosure.uid_map.is_some() || enclosure.gid_map.is_some();
     let only =
         |map: &IdMap, id| matches!(map.ranges(), [one] if one.count() == 1 && one.outside().get() == id);
-    let pick = |given: &Option<IdMap>, own: &str, id: u32| match (given, me.is_root()) {
-        (Some(map), _) => Ok(map.clone()),
-        (None, true) => everyone(Path::new(own)),
+    let own = own::get()?;
+    let pick = |given: &Option<IdMap>, everyone: &IdMap, id: u32| match (given, me.is_root()) {
+        (Some(map), _) => Ok::<_, Error>(map.clone()),
+        (None, true) => Ok(everyone.clone()),
         (None, false) => Ok(IdMap::single(InsideId::new(0), OutsideId::new(id))?),
     };
-    let uid = pick(&enclosure.uid_map, "/proc/thread-self/uid_map", geteuid().as_raw())?;
-    let gid = pick(&enclosure.gid_map, "/proc/thread-self/gid_map", getegid().as_raw())?;
+    let uid = pick(&enclosure.uid_map, &own.users, geteuid().as_raw())?;
+    let gid = pick(&enclosure.gid_map, &own.groups, getegid().as_raw())?;
     let (own_uid, own_gid) = (only(&uid, geteuid().as_raw()), only(&gid, getegid().as_raw()));
-    let deny = (own_gid && !me.effective.contains(Held::SETGID)) || setgroups_denied()?;
+    let deny = (own_gid && !me.effective.contains(Held::SETGID)) || own.setgroups_denied;
     let maps = IdMaps { uid, gid, setgroups: if deny { Setgroups::Deny } else { Setgroups::Allow } };
     // Nobody needs help with the own ids, but for root's, which need a capability.
     let plain = own_uid && own_gid && (!geteuid().is_root() || me.is_root());
@@ -237,26 +242,4 @@ fn maps(enclosure: &Enclosure, me: &Me) -> Result<Maps, Error> {
         maps.plan_for(caller)?;
     }
     Ok(Maps { maps, caller })
-}
-
-/// Whether the caller's own user namespace denies changing groups, which those below it inherit.
-fn setgroups_denied() -> Result<bool, Error> {
-    Ok(read_own(Path::new("/proc/thread-self/setgroups"))?.starts_with(b"deny"))
-}
-
-fn read_own(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| Error::Path {
-        what: "file of the calling thread",
-        path: path.to_owned(),
-        errno: crate::Errno::new(error.raw_os_error().unwrap_or(libc::EIO)),
-    })
-}
-
-/// Everyone who has a number in the caller's user namespace keeps it.
-fn everyone(own: &Path) -> Result<IdMap, Error> {
-    let text = read_own(own)?;
-    let same =
-        |range: &IdRange| IdRange::new(range.inside(), OutsideId::new(range.inside().get()), range.count());
-    let ranges = IdMap::parse(&text)?.ranges().iter().map(same).collect::<Result<Vec<_>, _>>();
-    Ok(IdMap::new(ranges.map_err(cofferdam_namespaces::Error::from)?)?)
 }

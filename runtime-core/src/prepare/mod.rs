@@ -67,6 +67,7 @@ pub(crate) fn command(command: &Command, streams: Streams) -> Result<Prepared<'_
     let mut draft = Draft::new(program, enclosure.root == Root::Host);
     draft.plan.stay_as_init = enclosure.init;
     draft.plan.rendezvous = identity.maps.is_some();
+    draft.plan.maps_root = identity.maps_root;
     if identity.can_use_template(enclosure) && !template::is_impossible() {
         draft.use_template();
     }

@@ -1,6 +1,7 @@
 //! Private `/proc` and `/sys`.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::draft::Draft;
 use super::identity::Identity;
@@ -23,24 +24,32 @@ pub(super) fn mount(
 ) {
     let (root, make) = place;
     let proc = draft.plan.slot("/proc");
-    let mount = Mount::new("proc").attributes(Attributes::set(quiet())).target(Some(root), "/proc", make);
+    let protected = enclosure.protect_proc.unwrap_or(identity.root_of_host);
+    // Copies of a read-only mount are read-only.
+    let flags = if protected { quiet() | MountFlags::RDONLY } else { quiet() };
+    let mount = Mount::new("proc").attributes(Attributes::set(flags)).target(Some(root), "/proc", make);
     draft.step(Step::Mount(mount.into_slot(proc)));
-    if enclosure.protect_proc.unwrap_or(identity.root_of_host) {
+    if protected {
         protect(draft, proc);
+        let attributes = Attributes { clear: MountFlags::RDONLY, ..Attributes::default() };
+        draft.step(Step::MountAttributes { mount: Location::at(proc, ""), attributes });
     }
     draft.step(Step::Close(proc));
 }
 
 /// The host's procfs is of the same kernel: what it lacks the new one lacks.
 fn protect(draft: &mut Draft<'_>, proc: Slot) {
-    let exists = |name: &&&str| Path::new("/proc").join(name).exists();
-    for name in READ_ONLY.iter().filter(exists) {
-        let attributes = Attributes::set_recursive(quiet() | MountFlags::RDONLY);
-        let mount = Mount::bind(Location::at(proc, name), false).attributes(attributes);
+    static FOUND: OnceLock<[Vec<&str>; 2]> = OnceLock::new();
+    let exists = |name: &&str| Path::new("/proc").join(name).exists();
+    let [read_only, covered] = FOUND.get_or_init(|| {
+        [&READ_ONLY[..], &COVERED].map(|names| names.iter().copied().filter(exists).collect())
+    });
+    for name in read_only {
+        let mount = Mount::bind(Location::at(proc, name), false);
         draft.step(Step::Mount(mount.target_in_fresh(proc, name)));
     }
     let cover = if draft.outside { template::COVER } else { "/dev/null" };
-    for name in COVERED.iter().filter(exists) {
+    for name in covered {
         let attributes = Attributes::set(quiet() | MountFlags::RDONLY);
         let mount = Mount::bind(Location::path(cover), false).attributes(attributes);
         draft.step(Step::Mount(mount.target_in_fresh(proc, name)));

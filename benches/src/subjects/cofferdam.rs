@@ -1,0 +1,86 @@
+//! The library.
+
+use std::os::unix::process::ExitStatusExt;
+
+use cofferdam::{CapabilitySet, Command, IdMap, InsideId, Namespaces, OutsideId, Plan, Root, Stdio};
+use nix::unistd::{getegid, geteuid};
+
+use super::{Runner, Skip, Subject};
+use crate::Error;
+use crate::case::Kind;
+use crate::stage::Task;
+
+/// `cofferdam::Command`; the plan alone where no root is asked for, as a command would make one.
+#[derive(Debug)]
+pub(super) struct Cofferdam;
+
+impl Subject for Cofferdam {
+    fn name(&self) -> &'static str {
+        "cofferdam"
+    }
+
+    fn prepare(&self, task: &Task<'_>) -> Result<Box<dyn Runner>, Skip> {
+        let kinds = task.shape.kinds.iter().fold(Namespaces::empty(), |all, kind| all | namespace(*kind));
+        if !task.shape.sandbox && !task.shape.has(Kind::User) && task.output.is_none() {
+            let mut plan = Plan::new(task.program());
+            plan.namespaces = kinds;
+            return Ok(Box::new(Planned(plan)));
+        }
+        let mut command = Command::new(task.program());
+        command.namespaces(kinds).env_clear().loopback(false).session(false);
+        if task.shape.has(Kind::User) {
+            command.uid_map(own(geteuid().as_raw())?).gid_map(own(getegid().as_raw())?);
+        }
+        if task.shape.sandbox {
+            command.root(Root::directory(task.stage.root())).capabilities(CapabilitySet::empty());
+            command.sys(false).run(false);
+        } else {
+            command.proc(false).sys(false).dev(false).tmp(false).run(false);
+        }
+        if let Some(output) = task.output()? {
+            command.stderr(output.try_clone().map_err(Error::io("duplicate"))?).stdout(output);
+        }
+        command.stdin(Stdio::inherit());
+        Ok(Box::new(Commanded(command)))
+    }
+}
+
+fn own(id: u32) -> Result<IdMap, Skip> {
+    IdMap::single(InsideId::new(0), OutsideId::new(id)).map_err(|error| error.to_string().as_str().into())
+}
+
+fn namespace(kind: Kind) -> Namespaces {
+    match kind {
+        Kind::User => Namespaces::USER,
+        Kind::Pid => Namespaces::PID,
+        Kind::Mnt => Namespaces::MNT,
+        Kind::Ipc => Namespaces::IPC,
+        Kind::Uts => Namespaces::UTS,
+        Kind::Net => Namespaces::NET,
+        Kind::Cgroup => Namespaces::CGROUP,
+    }
+}
+
+#[derive(Debug)]
+struct Commanded(Command);
+
+impl Runner for Commanded {
+    fn run(&mut self) -> Result<i32, Error> {
+        let status = self.0.status().map_err(failed)?;
+        Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+    }
+}
+
+#[derive(Debug)]
+struct Planned(Plan);
+
+impl Runner for Planned {
+    fn run(&mut self) -> Result<i32, Error> {
+        let status = self.0.spawn(&[]).and_then(|mut child| child.wait()).map_err(failed)?;
+        Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+    }
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Io { what: "cofferdam".to_owned(), source: std::io::Error::other(error) }
+}
