@@ -7,6 +7,7 @@ use std::path::Path;
 use super::program::{Operation, Program, Value};
 use super::{Context, Label, Part};
 use crate::Error;
+use crate::init::format::{code, flag};
 use crate::plan::{Location, Plan, Slot, Stdio};
 
 /// `AT_FDCWD` as an argument.
@@ -107,8 +108,17 @@ impl<'a> Builder<'a> {
         self.free.push(slot);
     }
 
+    /// Closes a slot: with the operation before it, if that belongs to the same part of the plan and closes no other.
     pub(super) fn close(&mut self, slot: u32) {
-        self.call("close", libc::SYS_close, [Value::Slot(slot)]);
+        let same = self.labels.last().is_some_and(|label| label.part == self.part);
+        match self
+            .operations
+            .last_mut()
+            .filter(|last| same && last.flags >> flag::CLOSE == 0 && last.code == code::CALL)
+        {
+            Some(last) => last.flags |= (slot + 1) << flag::CLOSE,
+            None => self.call("close", libc::SYS_close, [Value::Slot(slot)]),
+        }
     }
 
     /// The directory and path arguments of an `*at` call.

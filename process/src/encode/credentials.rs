@@ -3,10 +3,10 @@
 use super::builder::Builder;
 use super::program::{Operation, Value};
 use crate::Error;
+use crate::init::format::code;
 use crate::plan::{Capabilities, CapabilitySet, Credentials};
 
 const PR_SET_KEEPCAPS: u64 = 8;
-const PR_CAPBSET_DROP: u64 = 24;
 const PR_CAP_AMBIENT: u64 = 47;
 const PR_CAP_AMBIENT_RAISE: u64 = 2;
 const PR_CAP_AMBIENT_CLEAR_ALL: u64 = 4;
@@ -48,12 +48,8 @@ pub(super) fn credentials(builder: &mut Builder<'_>, credentials: &Credentials) 
 }
 
 fn drop_bounding(builder: &mut Builder<'_>, keep: CapabilitySet, last: u32) {
-    for number in 0..=last.min(63) {
-        if keep.bits() >> number & 1 == 0 {
-            let values = [Value::Number(PR_CAPBSET_DROP), Value::Number(u64::from(number))];
-            builder.call("prctl", libc::SYS_prctl, values);
-        }
-    }
+    let operation = Operation { number: last, ..Operation::new(code::BOUNDING) };
+    builder.push(operation.value(Value::Number(keep.bits())), Some("prctl"));
 }
 
 fn ids(builder: &mut Builder<'_>, credentials: &Credentials) {

@@ -251,8 +251,8 @@ pub(crate) fn arbitrary_operation() -> impl proptest::strategy::Strategy<Value =
         bytes().prop_map(Value::Bytes),
         structure.prop_map(|(bytes, patches)| Value::Structure { bytes, patches }),
     ];
-    let words =
-        (1..=format::code::LAST, any::<u32>(), proptest::option::of(0..16_u32), any::<u32>(), any::<u32>());
+    let flags = (0..256_u32, 0..=16_u32).prop_map(|(flags, close)| flags | close << format::flag::CLOSE);
+    let words = (1..=format::code::LAST, any::<u32>(), proptest::option::of(0..16_u32), any::<u32>(), flags);
     (words, proptest::collection::vec(value, 0..=6)).prop_map(
         |((code, number, out, tolerate, flags), values)| Operation {
             code,

@@ -157,9 +157,7 @@ pub(super) fn receive_program(socket: i32) -> Result<&'static mut [u8], i32> {
     let mut start = [0_u8; HEADER];
     peek(socket, &mut start)?;
     let size = format::size(&start).map_err(|_| sys::EBADMSG)?;
-    let memory = map(size)?;
-    // SAFETY: a fresh private mapping of at least this size, readable and writable, that is never unmapped.
-    let program = unsafe { core::slice::from_raw_parts_mut(memory, size) };
+    let program = memory(size)?;
     let mut filled = 0;
     while filled < size {
         let rest = program.get_mut(filled..).ok_or(sys::EBADMSG)?;
@@ -173,6 +171,11 @@ pub(super) fn receive_program(socket: i32) -> Result<&'static mut [u8], i32> {
     Ok(program)
 }
 
+/// Waits until the program is there, and leaves it there.
+pub(crate) fn wait(socket: i32) -> Result<(), i32> {
+    peek(socket, &mut [0; HEADER])
+}
+
 fn peek(socket: i32, start: &mut [u8; HEADER]) -> Result<(), i32> {
     let arguments = [fd(socket), start.as_mut_ptr() as usize, HEADER, MSG_PEEK, 0, 0];
     // SAFETY: the kernel writes at most the length of the buffer.
@@ -180,15 +183,24 @@ fn peek(socket: i32, start: &mut [u8; HEADER]) -> Result<(), i32> {
     if count == HEADER { Ok(()) } else { Err(sys::EBADMSG) }
 }
 
-fn map(size: usize) -> Result<*mut u8, i32> {
+/// Room for programs of the usual size. Pages that are not used are not there.
+static mut ROOM: [u8; 48 * 1024] = [0; 48 * 1024];
+
+/// Memory for the program, for as long as the process lives. Called once.
+fn memory(size: usize) -> Result<&'static mut [u8], i32> {
     const PROT_READ_WRITE: usize = 3;
     const MAP_PRIVATE_ANONYMOUS: usize = 0x22;
-    const MAP_POPULATE: usize = 0x8000;
-    // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
-    unsafe {
-        checked(nr::MMAP, [0, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | MAP_POPULATE, usize::MAX, 0])
-    }
-    .map(|address| address as *mut u8)
+    let room = &raw mut ROOM;
+    let start = if size <= 48 * 1024 {
+        room.cast::<u8>()
+    } else {
+        let arguments = [0, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, usize::MAX, 0];
+        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+        unsafe { checked(nr::MMAP, arguments)? as *mut u8 }
+    };
+    // SAFETY: this is the only reference to the room, as this is called once in the single thread of the process; or a
+    // fresh private mapping of at least this size that is never unmapped.
+    Ok(unsafe { core::slice::from_raw_parts_mut(start, size) })
 }
 
 fn retry(mut call: impl FnMut() -> Result<usize, i32>) -> Result<usize, i32> {

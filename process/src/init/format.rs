@@ -48,8 +48,10 @@ pub(crate) mod code {
     pub(crate) const PLACE: u16 = 9;
     /// Become the program: candidate paths, arguments, environment.
     pub(crate) const EXEC: u16 = 10;
+    /// Drop capabilities from the bounding set: those to keep. The number is the highest.
+    pub(crate) const BOUNDING: u16 = 11;
     /// The highest code.
-    pub(crate) const LAST: u16 = EXEC;
+    pub(crate) const LAST: u16 = BOUNDING;
 }
 
 /// Kinds of arguments.
@@ -78,6 +80,8 @@ pub(crate) mod flag {
     pub(crate) const RETRY: u32 = 1;
     /// A meeting of which the caller knows already: only wait.
     pub(crate) const SILENT: u32 = 1;
+    /// From this bit on: one more than the slot to close when the operation has succeeded, or zero.
+    pub(crate) const CLOSE: u32 = 8;
 }
 
 /// The operation number for the exec of the init itself.
@@ -219,8 +223,12 @@ pub(crate) fn operation(program: &[u8], at: usize, slots: u32) -> Result<Operati
     if position != next {
         return Err(Malformed);
     }
-    let (number, tolerate) = (u32_at(program, at + 8)?, u32_at(program, at + 16)?);
-    Ok(Operation { code, number, out, tolerate, flags: u32_at(program, at + 20)?, count, arguments, next })
+    let (number, tolerate, flags) =
+        (u32_at(program, at + 8)?, u32_at(program, at + 16)?, u32_at(program, at + 20)?);
+    if flags >> flag::CLOSE > slots {
+        return Err(Malformed);
+    }
+    Ok(Operation { code, number, out, tolerate, flags, count, arguments, next })
 }
 
 impl Argument {

@@ -76,12 +76,17 @@ impl<'a> Machine<'a> {
             code::CWD => operations::check_cwd(),
             code::SIGNALS => operations::reset_signals(),
             code::PLACE => place::place(self, &operation),
+            code::BOUNDING => operations::drop_bounding(&operation),
             _ => operations::exec(self, &operation),
         };
         match result {
             Ok(value) if operation.out != NONE => self.set(operation.out, value as i32)?,
             Err(errno) if errno.cast_unsigned() != operation.tolerate => return Err(errno),
             _ => {}
+        }
+        if let Some(slot) = (operation.flags >> flag::CLOSE).checked_sub(1) {
+            sys::close(self.slot(u64::from(slot))?);
+            self.set(slot, -1)?;
         }
         Ok(operation.next)
     }

@@ -169,6 +169,19 @@ pub(super) fn reset_signals() -> Result<usize, i32> {
     Ok(0)
 }
 
+/// Drops all capabilities from the bounding set but those in the mask. The kernel takes them one by one.
+pub(super) fn drop_bounding(operation: &Operation) -> Result<usize, i32> {
+    const PR_CAPBSET_DROP: usize = 24;
+    let keep = operation.arguments[0].value;
+    for number in 0..=operation.number.min(63) {
+        if keep >> number & 1 == 0 {
+            // SAFETY: takes numbers only.
+            unsafe { checked(nr::PRCTL, [PR_CAPBSET_DROP, number as usize, 0, 0, 0, 0])? };
+        }
+    }
+    Ok(0)
+}
+
 /// Becomes the program: the first candidate path that can be executed. The errors are those of `execvp(3)`.
 pub(super) fn exec(machine: &mut Machine<'_>, operation: &Operation) -> Result<usize, i32> {
     let [candidates, argv, envp] = [operation.arguments[0], operation.arguments[1], operation.arguments[2]];

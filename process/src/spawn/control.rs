@@ -36,7 +36,7 @@ pub(super) enum Heard {
 #[derive(Debug)]
 pub(super) struct Control {
     socket: OwnedFd,
-    /// The other side closed its end and left something unread.
+    /// The other side closed its end and did not take all that it was told.
     reset: Cell<bool>,
 }
 
@@ -61,11 +61,26 @@ impl Control {
         Ok(program)
     }
 
+    /// Sends a whole program and the last word at once, so that the init finds both; gives what did not fit.
+    pub(super) fn send_with_last_word<'p>(&self, program: &'p [u8]) -> Result<(&'p [u8], bool), Error> {
+        let word = Message { kind: kind::EXECUTE, operation: NO_OPERATION, errno: 0, value: 0 }.to_bytes();
+        if program.len() > PACKET {
+            return Ok((self.send_start(program)?, false));
+        }
+        match sys::send_two(self.socket.as_fd(), program, &word)? {
+            0 => Ok((program, false)),
+            sent => Ok((&[], sent == 2)),
+        }
+    }
+
     /// Sends the rest of the program. The process may end meanwhile; that shows when it is listened to.
     pub(super) fn send_rest(&self, mut program: &[u8], pidfd: BorrowedFd<'_>) -> Result<(), Error> {
         while !program.is_empty() {
             let rest = match self.send_start(program) {
-                Err(Error::Call { errno, .. }) if errno.number() == libc::EPIPE => return Ok(()),
+                Err(Error::Call { errno, .. }) if errno.number() == libc::EPIPE => {
+                    self.reset.set(true);
+                    return Ok(());
+                }
                 other => other?,
             };
             if rest.len() == program.len() {
@@ -110,8 +125,12 @@ impl Control {
         match retry_on_intr(|| {
             sendmsg(&self.socket, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL)
         }) {
+            Ok(_) => Ok(()),
             // The process has ended; that shows when it is listened to.
-            Ok(_) | Err(Errno::PIPE) => Ok(()),
+            Err(Errno::PIPE) => {
+                self.reset.set(true);
+                Ok(())
+            }
             Err(errno) => Err(Error::call("sendmsg")(errno)),
         }
     }

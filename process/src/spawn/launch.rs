@@ -138,19 +138,19 @@ impl Launch<'_> {
     ) -> Result<(), Error> {
         let mut none = std::mem::replace(&mut self.none, NoRendezvous);
         let rendezvous = rendezvous.unwrap_or(&mut none);
-        if !self.plan.maps_root {
-            self.control.send_rest(rest, cloned.pidfd())?;
-        }
-        if self.plan.rendezvous {
-            rendezvous.created(process(cloned)).map_err(|source| met("after the clone", source))?;
-            self.control.go(&[])?;
-        }
         if self.plan.maps_root {
+            // The stub waits for the program, which so is the word to go on.
+            rendezvous.created(process(cloned)).map_err(|source| met("after the clone", source))?;
+            self.send_all(rest, cloned)?;
+        } else {
             self.control.send_rest(rest, cloned.pidfd())?;
-        } else if self.plan.rendezvous {
-            self.answers = self.answers.saturating_sub(1);
+            if self.plan.rendezvous {
+                rendezvous.created(process(cloned)).map_err(|source| met("after the clone", source))?;
+                self.answered(&[])?;
+            } else {
+                self.last_word()?;
+            }
         }
-        self.last_word()?;
         loop {
             match self.control.listen(cloned.pidfd())? {
                 Heard::Closed | Heard::Ended if self.answers == 0 && self.control.was_taken() => {
@@ -167,6 +167,16 @@ impl Launch<'_> {
                 },
             }
         }
+    }
+
+    /// Sends the program and, if there are no meetings, the last word.
+    fn send_all(&self, program: &[u8], cloned: &Cloned<'_>) -> Result<(), Error> {
+        if self.answers > 0 {
+            return self.control.send_rest(program, cloned.pidfd());
+        }
+        let (rest, last) = self.control.send_with_last_word(program)?;
+        self.control.send_rest(rest, cloned.pidfd())?;
+        if last { Ok(()) } else { self.last_word() }
     }
 
     /// Answers a meeting, and says the last word after the last one.

@@ -6,7 +6,7 @@
 
 use std::ffi::CStr;
 
-use crate::init::channel::{self, MAX_PASSED, Message, kind};
+use crate::init::channel::{self, Message, kind};
 use crate::init::format::STUB;
 use crate::init::sys::{call, exit, fd, nr};
 
@@ -119,7 +119,7 @@ pub(super) unsafe extern "C" fn second_stage(stub: *mut Stub<'_>) -> ! {
         Before::Nothing => {}
         Before::Raise => raise_capabilities(),
         // Without a caller there is nothing to do and nobody to tell.
-        Before::Wait if channel::receive(stub.init.control, &mut [-1; MAX_PASSED]).is_err() => exit(125),
+        Before::Wait if channel::wait(stub.init.control).is_err() => exit(125),
         Before::Wait => {}
     }
     let argv = [c"cofferdam-init".as_ptr(), stub.init.argument.as_ptr(), std::ptr::null()];

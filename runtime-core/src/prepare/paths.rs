@@ -61,10 +61,21 @@ impl Tree {
 
     /// Follows a path as the init will: symbolic links never lead out of the tree.
     pub(super) fn resolve(&self, target: &Path) -> Result<Resolved, Error> {
+        // Without links a path leads where it says.
+        if let Ok(file) = self.open_inside(target, ResolveFlags::NO_SYMLINKS) {
+            let stat = fstat(&file).map_err(Error::call("fstat"))?;
+            let directory = FileType::from_raw_mode(stat.st_mode).is_dir();
+            return Ok(Resolved {
+                inside: Path::new("/").join(target),
+                file,
+                directory,
+                missing: Vec::new(),
+            });
+        }
         let mut existing = target.to_owned();
         let mut missing = Vec::new();
         loop {
-            match self.open_inside(&existing) {
+            match self.open_inside(&existing, ResolveFlags::empty()) {
                 Ok(file) => {
                     missing.reverse();
                     return self.resolved(file, missing);
@@ -78,8 +89,8 @@ impl Tree {
         }
     }
 
-    fn open_inside(&self, path: &Path) -> Result<OwnedFd, Raw> {
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    fn open_inside(&self, path: &Path, more: ResolveFlags) -> Result<OwnedFd, Raw> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | more;
         loop {
             match openat2(&self.file, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
                 // Somebody renamed something meanwhile.
