@@ -60,6 +60,18 @@ fn the_exit_status_is_the_programs() {
 }
 
 #[test]
+fn running_to_the_end_tells_the_same() {
+    use cofferdam_process::Spawner;
+    let status = |script: &str| Spawner::new(&shell(script), &[]).status();
+    assert_eq!(status("exit 7").unwrap().code(), Some(7));
+    assert_eq!(status("kill -KILL $$").unwrap().signal(), Some(libc::SIGKILL));
+    assert_eq!(Spawner::new(&Plan::new("/nowhere"), &[]).status().unwrap_err().kind(), ErrorKind::NotFound);
+    let mut plan = shell("yes");
+    plan.stdout = Stdio::Pipe;
+    assert!(!Spawner::new(&plan, &[]).status().unwrap().success());
+}
+
+#[test]
 fn streams_are_pipes_files_or_nothing() {
     let mut plan = shell("cat; echo error >&2");
     (plan.stdin, plan.stdout, plan.stderr) = (Stdio::Pipe, Stdio::Pipe, Stdio::Pipe);

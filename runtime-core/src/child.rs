@@ -47,7 +47,14 @@ impl Child {
             .timeout
             .and_then(|timeout| Instant::now().checked_add(timeout).map(|end| Limit { timeout, end }));
         let kill_on_drop = match program.kill_on_drop {
-            true => Some(KillOnDrop(fcntl_dupfd_cloexec(process.pidfd(), 3).map_err(Error::call("fcntl"))?)),
+            true => match fcntl_dupfd_cloexec(process.pidfd(), 3) {
+                Ok(pidfd) => Some(KillOnDrop(pidfd)),
+                Err(errno) => {
+                    process.kill(SIGKILL)?;
+                    process.wait()?;
+                    return Err(Error::call("fcntl")(errno));
+                }
+            },
             false => None,
         };
         let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());

@@ -56,6 +56,10 @@ impl<'a> Exec<'a> {
         self.pidfd
     }
 
+    fn run_to_the_end(&self, streams: crate::start::Streams) -> Result<ExitStatus, Error> {
+        crate::start::run(&self.program, &crate::Root::Host, || crate::prepare::exec(self, streams))
+    }
+
     fn start(&self, streams: crate::start::Streams, fault: Option<u32>) -> Result<Child, Error> {
         crate::start::start(&self.program, &crate::Root::Host, fault, || crate::prepare::exec(self, streams))
     }

@@ -299,7 +299,7 @@ macro_rules! run_methods {
         /// # Errors
         /// As [`spawn`](Self::spawn), and [`Error::TimedOut`].
         pub fn status(&mut self) -> Result<ExitStatus, Error> {
-            self.start(crate::start::INHERIT, None)?.wait()
+            self.run_to_the_end(crate::start::INHERIT)
         }
 
         /// Runs the program and collects what it writes. Of the standard streams that were not set, input is

@@ -1,16 +1,16 @@
 //! The one place where a plan is carried out.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock};
 
 use cofferdam_namespaces::{Error as NamespaceError, Namespace};
-use cofferdam_process::{BoxError, Process, Rendezvous, Spawner};
+use cofferdam_process::{BoxError, Error as ProcessError, Process, Rendezvous, Spawner};
 
 use crate::enclosure::Root;
 use crate::explain::explain;
 use crate::prepare::{Input, Maps, Prepared};
 use crate::program::Program;
-use crate::{Child, Error, PlanStdio, target, template, undo};
+use crate::{Child, Error, ExitStatus, PlanStdio, target, template, undo};
 
 /// What standard streams are that the caller did not set.
 #[derive(Clone, Copy, Debug)]
@@ -31,13 +31,6 @@ pub(crate) const COLLECT: Streams =
 /// Who makes mount points in a directory is alone with it: until it is clear that they stay, no one else may find them.
 static MOUNT_POINTS: RwLock<()> = RwLock::new(());
 
-/// Keeps the others away.
-enum Guard {
-    None,
-    Together { _guard: RwLockReadGuard<'static, ()> },
-    Alone { _guard: RwLockWriteGuard<'static, ()> },
-}
-
 /// Prepares and starts. With a fault, that operation of the init fails.
 pub(crate) fn start<'a>(
     program: &Program,
@@ -45,11 +38,51 @@ pub(crate) fn start<'a>(
     fault: Option<u32>,
     prepare: impl Fn() -> Result<Prepared<'a>, Error>,
 ) -> Result<Child, Error> {
-    let mut guard = Guard::None;
-    if root.is_writable() {
-        guard = Guard::Together { _guard: MOUNT_POINTS.read().unwrap_or_else(PoisonError::into_inner) };
+    let child = carry_out(root, &prepare, |spawner, _| match fault {
+        Some(operation) => spawner.fail_at(operation).spawn(),
+        None => spawner.spawn(),
+    })?;
+    Child::new(child, program)
+}
+
+/// Prepares, starts, and waits for the end, where nothing else is to be done meanwhile.
+pub(crate) fn run<'a>(
+    program: &Program,
+    root: &Root,
+    prepare: impl Fn() -> Result<Prepared<'a>, Error>,
+) -> Result<ExitStatus, Error> {
+    if program.timeout.is_some() {
+        return start(program, root, None, prepare)?.wait();
     }
+    let outcome = carry_out(root, &prepare, |spawner, alone| match alone {
+        // Nobody else should wait for the end.
+        true => spawner.spawn().map(Outcome::Running),
+        false => spawner.status().map(Outcome::Ended),
+    })?;
+    match outcome {
+        Outcome::Running(child) => Child::new(child, program)?.wait(),
+        Outcome::Ended(status) => Ok(status),
+    }
+}
+
+/// How far it came.
+enum Outcome {
+    Running(cofferdam_process::Child),
+    Ended(ExitStatus),
+}
+
+/// Prepares, and has it done; tells whether the others are kept away meanwhile.
+///
+/// The mount points that a preparation finds stay: they were there before, or whoever made them has succeeded, as nobody
+/// prepares while somebody makes some. So only who makes some has to keep the others away until that has succeeded.
+fn carry_out<'a, T>(
+    root: &Root,
+    prepare: &impl Fn() -> Result<Prepared<'a>, Error>,
+    act: impl FnOnce(Spawner<'_>, bool) -> Result<T, ProcessError>,
+) -> Result<T, Error> {
+    let together = root.is_writable().then(|| MOUNT_POINTS.read().unwrap_or_else(PoisonError::into_inner));
     let mut prepared = prepare()?;
+    drop(together);
     let mut template = None;
     if prepared.plan.mounts_from.is_some() {
         template = template::open()?;
@@ -57,22 +90,22 @@ pub(crate) fn start<'a>(
             prepared = prepare()?;
         }
     }
-    if !prepared.made.is_empty() {
-        drop(guard);
-        guard = Guard::Alone { _guard: MOUNT_POINTS.write().unwrap_or_else(PoisonError::into_inner) };
-        prepared = prepare()?;
+    if prepared.made.is_empty() {
+        return spawn(&prepared, template.as_deref(), |spawner| act(spawner, false));
     }
-    let result = spawn(&prepared, template.as_deref(), fault);
+    let alone = MOUNT_POINTS.write().unwrap_or_else(PoisonError::into_inner);
+    prepared = prepare()?;
+    let result = spawn(&prepared, template.as_deref(), |spawner| act(spawner, true));
     let result = result.map_err(|error| undo::remove(prepared.made, error));
-    drop(guard);
-    Child::new(result?, program)
+    drop(alone);
+    result
 }
 
-fn spawn(
+fn spawn<T>(
     prepared: &Prepared<'_>,
     template: Option<&Namespace>,
-    fault: Option<u32>,
-) -> Result<cofferdam_process::Child, Error> {
+    act: impl FnOnce(Spawner<'_>) -> Result<T, ProcessError>,
+) -> Result<T, Error> {
     let opened = prepared.inputs.iter().map(|input| open(input, template));
     let opened = opened.collect::<Result<Vec<_>, Error>>()?;
     let inputs: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
@@ -81,10 +114,7 @@ fn spawn(
     if let Some(writer) = &mut writer {
         spawner = spawner.rendezvous(writer);
     }
-    if let Some(operation) = fault {
-        spawner = spawner.fail_at(operation);
-    }
-    spawner.spawn().map_err(|error| explain(error, prepared.plan.namespaces))
+    act(spawner).map_err(|error| explain(error, prepared.plan.namespaces))
 }
 
 /// A descriptor for an input.

@@ -2,6 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 
+use cofferdam::process::Spawner;
 use cofferdam::{CapabilitySet, Command, IdMap, InsideId, Namespaces, OutsideId, Plan, Root, Stdio};
 use nix::unistd::{getegid, geteuid};
 
@@ -76,7 +77,7 @@ struct Planned(Plan);
 
 impl Runner for Planned {
     fn run(&mut self) -> Result<i32, Error> {
-        let status = self.0.spawn(&[]).and_then(|mut child| child.wait()).map_err(failed)?;
+        let status = Spawner::new(&self.0, &[]).status().map_err(failed)?;
         Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
     }
 }

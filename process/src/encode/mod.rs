@@ -9,7 +9,7 @@ mod program;
 
 #[cfg(test)]
 pub(crate) use program::{Content, Patch, arbitrary_operation, decode};
-pub(crate) use program::{Operation, Program};
+pub(crate) use program::{Operation, Program, make_last_word};
 
 use builder::Builder;
 

@@ -7,6 +7,7 @@ use crate::Error;
 use crate::init::format::{
     self, ARGUMENT, HEADER, MAGIC, MAX_PROGRAM, MAX_SLOTS, NONE, OPERATION, VERSION, kind, patch,
 };
+use crate::init::format::{LAST_WORD, last_word};
 
 /// An operation of the init.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +111,16 @@ impl Program {
             return Err(too_large("needs more than 1024 descriptors at a time"));
         }
         let mut bytes = Vec::with_capacity(8192);
-        for word in [MAGIC, VERSION, 0, length(self.operations.len())?, self.slots, length(given.len())?] {
+        for word in [
+            MAGIC,
+            VERSION,
+            0,
+            length(self.operations.len())?,
+            self.slots,
+            length(given.len())?,
+            last_word::MESSAGE,
+            0,
+        ] {
             bytes.extend_from_slice(&word.to_ne_bytes());
         }
         debug_assert_eq!(bytes.len(), HEADER);
@@ -123,6 +133,11 @@ impl Program {
         bytes[8..12].copy_from_slice(&size.to_ne_bytes());
         Ok(bytes)
     }
+}
+
+/// Makes a program that is sent in one packet the last word as well.
+pub(crate) fn make_last_word(bytes: &mut [u8]) {
+    bytes[LAST_WORD..LAST_WORD + 4].copy_from_slice(&last_word::PROGRAM.to_ne_bytes());
 }
 
 fn write_operation(bytes: &mut Vec<u8>, operation: &Operation) -> Result<(), Error> {

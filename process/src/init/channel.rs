@@ -16,9 +16,7 @@ pub(crate) mod kind {
     pub(crate) const FORKED: u32 = 3;
     /// To the init: go on.
     pub(crate) const GO: u32 = 4;
-    /// To the init, the last word: become the program. It is sent ahead of time and taken right before the exec. A
-    /// process that ends earlier leaves it unread, which the caller sees as a connection reset; so nobody has to be
-    /// woken just to hear that all is well so far.
+    /// To the init, the last word: become the program.
     pub(crate) const EXECUTE: u32 = 5;
 }
 
@@ -152,23 +150,37 @@ pub(crate) fn receive(socket: i32, fds: &mut [i32; MAX_PASSED]) -> Result<(Messa
     Ok((Message::from_bytes(&bytes), count.min(MAX_PASSED)))
 }
 
-/// Receives the program: its size is in its first bytes; it comes in as many packets as it needs.
+/// Receives the program: its size is in its first bytes; it comes in as many packets as it needs. If it is the last word
+/// as well it is one packet, and stays in the channel.
 pub(super) fn receive_program(socket: i32) -> Result<&'static mut [u8], i32> {
     let mut start = [0_u8; HEADER];
     peek(socket, &mut start)?;
     let size = format::size(&start).map_err(|_| sys::EBADMSG)?;
+    let flags = if format::is_last_word(&start) { MSG_PEEK } else { 0 };
     let program = memory(size)?;
     let mut filled = 0;
     while filled < size {
         let rest = program.get_mut(filled..).ok_or(sys::EBADMSG)?;
-        let arguments = [fd(socket), rest.as_mut_ptr() as usize, rest.len(), 0, 0, 0];
-        // SAFETY: the kernel writes into the rest of the mapping and no further.
-        match retry(|| unsafe { checked(nr::RECVFROM, arguments) })? {
-            0 => return Err(sys::EBADMSG),
+        match receive_bytes(socket, rest, flags)? {
+            count if count == 0 || (flags == MSG_PEEK && count != size) => return Err(sys::EBADMSG),
             count => filled += count,
         }
     }
     Ok(program)
+}
+
+/// Takes the packet that was looked at out of the channel.
+pub(super) fn take_program(socket: i32) -> Result<(), i32> {
+    match receive_bytes(socket, &mut [0; HEADER], 0)? {
+        HEADER => Ok(()),
+        _ => Err(sys::EBADMSG),
+    }
+}
+
+fn receive_bytes(socket: i32, buffer: &mut [u8], flags: usize) -> Result<usize, i32> {
+    let arguments = [fd(socket), buffer.as_mut_ptr() as usize, buffer.len(), flags, 0, 0];
+    // SAFETY: the kernel writes at most the length of the buffer.
+    retry(|| unsafe { checked(nr::RECVFROM, arguments) })
 }
 
 /// Waits until the program is there, and leaves it there.
@@ -177,10 +189,7 @@ pub(crate) fn wait(socket: i32) -> Result<(), i32> {
 }
 
 fn peek(socket: i32, start: &mut [u8; HEADER]) -> Result<(), i32> {
-    let arguments = [fd(socket), start.as_mut_ptr() as usize, HEADER, MSG_PEEK, 0, 0];
-    // SAFETY: the kernel writes at most the length of the buffer.
-    let count = retry(|| unsafe { checked(nr::RECVFROM, arguments) })?;
-    if count == HEADER { Ok(()) } else { Err(sys::EBADMSG) }
+    if receive_bytes(socket, start, MSG_PEEK)? == HEADER { Ok(()) } else { Err(sys::EBADMSG) }
 }
 
 /// Room for programs of the usual size. Pages that are not used are not there.

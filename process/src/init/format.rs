@@ -10,7 +10,9 @@ pub(crate) const MAGIC: u32 = u32::from_ne_bytes(*b"COFF");
 /// Version of the format; both sides are always built together.
 pub(crate) const VERSION: u32 = 1;
 /// Bytes before the list of given descriptors.
-pub(crate) const HEADER: usize = 24;
+pub(crate) const HEADER: usize = 32;
+/// Where the header says how the last word is given.
+pub(crate) const LAST_WORD: usize = 24;
 /// Bytes of an operation before its arguments.
 pub(crate) const OPERATION: usize = 24;
 /// Bytes of an argument before its payload, and of a patch.
@@ -172,6 +174,21 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Result<u64, Malformed> {
         Some(&[a, b, c, d, e, f, g, h]) => Ok(u64::from_ne_bytes([a, b, c, d, e, f, g, h])),
         _ => Err(Malformed),
     }
+}
+
+/// How the caller gives its last word: become the program. It is given ahead of time and taken right before the exec. A
+/// process that ends earlier leaves it unread, which the caller sees as a connection reset; so nobody has to be woken just
+/// to hear that all is well so far.
+pub(crate) mod last_word {
+    /// In a message of its own.
+    pub(crate) const MESSAGE: u32 = 0;
+    /// By the packet of the program itself, which is only looked at until then.
+    pub(crate) const PROGRAM: u32 = 1;
+}
+
+/// Whether the packet of the program is the last word.
+pub(crate) fn is_last_word(start: &[u8]) -> bool {
+    u32_at(start, LAST_WORD) == Ok(last_word::PROGRAM)
 }
 
 /// The size of the whole program, from its first bytes.

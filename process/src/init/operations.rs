@@ -115,6 +115,17 @@ fn heard(machine: &Machine<'_>, word: u32, count: usize, fds: &mut [i32; MAX_PAS
     }
 }
 
+/// Takes the caller's last word.
+fn last_word(machine: &Machine<'_>) -> Result<(), i32> {
+    if !format::is_last_word(machine.program) {
+        return heard(machine, kind::EXECUTE, 0, &mut [-1; MAX_PASSED]);
+    }
+    match channel::take_program(machine.control) {
+        Ok(()) => Ok(()),
+        Err(_) => sys::exit(125),
+    }
+}
+
 /// Calls a function for each slot in a list; gives their number.
 fn slots_in(
     machine: &mut Machine<'_>,
@@ -186,7 +197,7 @@ pub(super) fn drop_bounding(operation: &Operation) -> Result<usize, i32> {
 pub(super) fn exec(machine: &mut Machine<'_>, operation: &Operation) -> Result<usize, i32> {
     let [candidates, argv, envp] = [operation.arguments[0], operation.arguments[1], operation.arguments[2]];
     let (argv, envp) = (machine.value(&argv)?, machine.value(&envp)?);
-    heard(machine, kind::EXECUTE, 0, &mut [-1; MAX_PASSED])?;
+    last_word(machine)?;
     let mut failure = sys::ENOENT;
     let mut start = candidates.start;
     let end = candidates.start + candidates.len;

@@ -17,7 +17,7 @@ use crate::init::format::NO_OPERATION;
 use crate::{Error, sys};
 
 /// Bytes of the program in one packet.
-const PACKET: usize = 32 * 1024;
+pub(super) const PACKET: usize = 32 * 1024;
 const ANCILLARY: usize = rustix::cmsg_space!(ScmRights(64));
 const _: () = assert!(MAX_PASSED == 64);
 
@@ -59,18 +59,6 @@ impl Control {
             }
         }
         Ok(program)
-    }
-
-    /// Sends a whole program and the last word at once, so that the init finds both; gives what did not fit.
-    pub(super) fn send_with_last_word<'p>(&self, program: &'p [u8]) -> Result<(&'p [u8], bool), Error> {
-        let word = Message { kind: kind::EXECUTE, operation: NO_OPERATION, errno: 0, value: 0 }.to_bytes();
-        if program.len() > PACKET {
-            return Ok((self.send_start(program)?, false));
-        }
-        match sys::send_two(self.socket.as_fd(), program, &word)? {
-            0 => Ok((program, false)),
-            sent => Ok((&[], sent == 2)),
-        }
     }
 
     /// Sends the rest of the program. The process may end meanwhile; that shows when it is listened to.
@@ -137,16 +125,20 @@ impl Control {
 
     /// Waits for the other side to speak, to close its end, or to end. A descriptor of our end of the channel may
     /// be held by a process that some other thread forked, so the end of file alone is not waited for.
-    pub(super) fn listen(&self, pidfd: BorrowedFd<'_>) -> Result<Heard, Error> {
+    ///
+    /// With `to_the_end` only the end of the process is waited for: what there is to say was said by then, and this
+    /// process sleeps once.
+    pub(super) fn listen(&self, pidfd: BorrowedFd<'_>, to_the_end: bool) -> Result<Heard, Error> {
         let ended = {
-            let mut fds = [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&pidfd, PollFlags::IN)];
-            retry_on_intr(|| poll(&mut fds, None)).map_err(Error::call("poll"))?;
-            fds[0].revents().is_empty()
+            let mut fds = [PollFd::new(&pidfd, PollFlags::IN), PollFd::new(&self.socket, PollFlags::IN)];
+            let fds = if to_the_end { &mut fds[..1] } else { &mut fds[..] };
+            retry_on_intr(|| poll(fds, None)).map_err(Error::call("poll"))?;
+            !fds[0].revents().is_empty()
         };
         match self.receive() {
             Ok(Some(heard)) => Ok(heard),
             Ok(None) if ended => Ok(Heard::Ended),
-            Ok(None) => self.listen(pidfd),
+            Ok(None) => self.listen(pidfd, to_the_end),
             Err(error) => Err(error),
         }
     }

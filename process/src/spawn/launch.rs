@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
 use super::Spawner;
-use super::control::{self, Control, Heard};
+use super::control::{self, Control, Heard, PACKET};
 use super::image;
 use super::rendezvous::{BoxError, Process, Rendezvous};
 use super::streams::Streams;
@@ -23,7 +23,7 @@ pub(super) fn operations(plan: &Plan) -> Result<u32, Error> {
 
 /// Starts the process.
 pub(super) fn launch(spawner: Spawner<'_>) -> Result<Child, Error> {
-    let Spawner { plan, inputs, rendezvous, fault } = spawner;
+    let Spawner { plan, inputs, rendezvous, fault, to_the_end } = spawner;
     let context = context(plan);
     let mut program = encode::encode(plan, context)?;
     if let Some(operation) = fault.and_then(|fault| program.operations.get_mut(fault as usize)) {
@@ -39,13 +39,19 @@ pub(super) fn launch(spawner: Spawner<'_>) -> Result<Child, Error> {
     }
     let streams = Streams::open(plan)?;
     let given: Vec<RawFd> = inputs.iter().map(AsRawFd::as_raw_fd).chain(streams.numbers()).collect();
-    let bytes = program.to_bytes(&given)?;
+    let mut bytes = program.to_bytes(&given)?;
+    let answers = answers(&program);
+    let mut last_word_due = true;
+    if answers == 0 && bytes.len() <= PACKET {
+        encode::make_last_word(&mut bytes);
+        last_word_due = false;
+    }
     let (control, theirs) = control::pair()?;
     // Before the clone, so that it is there when the init asks for it; but the stub waits for a word of its own first.
     let rest = if plan.maps_root { &bytes } else { control.send_start(&bytes)? };
 
-    let answers = answers(&program);
-    let mut launch = Launch { plan, program: &program, control, answers, none: NoRendezvous };
+    let mut launch =
+        Launch { plan, program: &program, control, answers, last_word_due, to_the_end, none: NoRendezvous };
     let (pid, pidfd) = launch.run(inputs, &given, context, theirs, rest, rendezvous)?;
     let [stdin, stdout, stderr] = streams.into_ours();
     Ok(Child {
@@ -91,6 +97,10 @@ struct Launch<'a> {
     control: Control,
     /// How many words the init still waits for.
     answers: usize,
+    /// The last word is still to be said.
+    last_word_due: bool,
+    /// The caller waits for the end of the process anyhow.
+    to_the_end: bool,
     none: NoRendezvous,
 }
 
@@ -141,7 +151,8 @@ impl Launch<'_> {
         if self.plan.maps_root {
             // The stub waits for the program, which so is the word to go on.
             rendezvous.created(process(cloned)).map_err(|source| met("after the clone", source))?;
-            self.send_all(rest, cloned)?;
+            self.control.send_rest(rest, cloned.pidfd())?;
+            self.last_word()?;
         } else {
             self.control.send_rest(rest, cloned.pidfd())?;
             if self.plan.rendezvous {
@@ -152,7 +163,7 @@ impl Launch<'_> {
             }
         }
         loop {
-            match self.control.listen(cloned.pidfd())? {
+            match self.control.listen(cloned.pidfd(), self.to_the_end && self.answers == 0)? {
                 Heard::Closed | Heard::Ended if self.answers == 0 && self.control.was_taken() => {
                     return Ok(());
                 }
@@ -169,16 +180,6 @@ impl Launch<'_> {
         }
     }
 
-    /// Sends the program and, if there are no meetings, the last word.
-    fn send_all(&self, program: &[u8], cloned: &Cloned<'_>) -> Result<(), Error> {
-        if self.answers > 0 {
-            return self.control.send_rest(program, cloned.pidfd());
-        }
-        let (rest, last) = self.control.send_with_last_word(program)?;
-        self.control.send_rest(rest, cloned.pidfd())?;
-        if last { Ok(()) } else { self.last_word() }
-    }
-
     /// Answers a meeting, and says the last word after the last one.
     fn answered(&mut self, descriptors: &[BorrowedFd<'_>]) -> Result<(), Error> {
         self.control.go(descriptors)?;
@@ -187,7 +188,7 @@ impl Launch<'_> {
     }
 
     fn last_word(&self) -> Result<(), Error> {
-        if self.answers == 0 { self.control.execute() } else { Ok(()) }
+        if self.answers == 0 && self.last_word_due { self.control.execute() } else { Ok(()) }
     }
 
     fn meet(

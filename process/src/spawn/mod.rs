@@ -11,7 +11,7 @@ use std::os::fd::BorrowedFd;
 
 pub use rendezvous::{BoxError, Process, Rendezvous};
 
-use crate::{Child, Error, Plan};
+use crate::{Child, Error, ExitStatus, Plan, Stdio};
 
 /// A plan about to be spawned, with what belongs to this one time.
 #[allow(missing_debug_implementations, reason = "holds a trait object of the caller")]
@@ -20,12 +20,13 @@ pub struct Spawner<'a> {
     pub(crate) inputs: &'a [BorrowedFd<'a>],
     pub(crate) rendezvous: Option<&'a mut dyn Rendezvous>,
     pub(crate) fault: Option<u32>,
+    pub(crate) to_the_end: bool,
 }
 
 impl<'a> Spawner<'a> {
     /// A plan and the descriptors for its inputs, in the order of the [`Plan::input`] calls.
     pub fn new(plan: &'a Plan, inputs: &'a [BorrowedFd<'a>]) -> Self {
-        Self { plan, inputs, rendezvous: None, fault: None }
+        Self { plan, inputs, rendezvous: None, fault: None, to_the_end: false }
     }
 
     /// Who meets the new process at its rendezvous points.
@@ -51,6 +52,20 @@ impl<'a> Spawner<'a> {
     /// descriptor.
     pub fn spawn(self) -> Result<Child, Error> {
         launch::launch(self)
+    }
+
+    /// Starts the process and waits for its end. This process sleeps once, where [`spawn`](Self::spawn) and
+    /// [`Child::wait`] make it sleep twice. Standard streams that are pipes are closed on this side.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn) and [`Child::wait`].
+    pub fn status(mut self) -> Result<ExitStatus, Error> {
+        let piped = [self.plan.stdin, self.plan.stdout, self.plan.stderr].contains(&Stdio::Pipe);
+        self.to_the_end = !piped;
+        let mut child = launch::launch(self)?;
+        drop((child.stdout.take(), child.stderr.take()));
+        child.wait()
     }
 }
 

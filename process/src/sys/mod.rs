@@ -36,28 +36,6 @@ pub(crate) fn pidfd_exit_status(pidfd: BorrowedFd<'_>) -> Option<i32> {
     told.then(|| info[EXIT_CODE].cast_signed())
 }
 
-/// Sends two messages, without waiting (`sendmmsg(2)`); says how many were taken. None if the other end is closed.
-pub(crate) fn send_two(socket: BorrowedFd<'_>, first: &[u8], second: &[u8]) -> Result<usize, Error> {
-    let vector =
-        |bytes: &[u8]| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    let mut vectors = [vector(first), vector(second)];
-    let mut messages = vectors.each_mut().map(|vector| {
-        // SAFETY: zero is valid for all its fields.
-        let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
-        (message.msg_hdr.msg_iov, message.msg_hdr.msg_iovlen) = (vector, 1);
-        message
-    });
-    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-    // SAFETY: two messages, whose vectors and bytes outlive the call and are only read.
-    let sent =
-        unsafe { libc::syscall(libc::SYS_sendmmsg, socket.as_raw_fd(), messages.as_mut_ptr(), 2, flags) };
-    match last(sent) {
-        Ok(sent) => Ok(usize::try_from(sent).unwrap_or(0)),
-        Err(errno) if [libc::EAGAIN, libc::EINTR, libc::EPIPE].contains(&errno.number()) => Ok(0),
-        Err(errno) => Err(Error::Call { call: "sendmmsg", errno }),
-    }
-}
-
 /// Whether the other end of a socket has left something unread (`SIOCOUTQ`, `unix(7)`).
 pub(crate) fn is_unread(socket: BorrowedFd<'_>) -> bool {
     let mut bytes: libc::c_int = 0;

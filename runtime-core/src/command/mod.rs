@@ -84,6 +84,11 @@ impl Command {
         })
     }
 
+    fn run_to_the_end(&self, streams: crate::start::Streams) -> Result<ExitStatus, Error> {
+        let prepare = || crate::prepare::command(self, streams);
+        crate::start::run(&self.program, &self.enclosure.root, prepare)
+    }
+
     /// Starts the program with one operation of the init failing, to test that nothing is left behind.
     #[doc(hidden)]
     pub fn spawn_with_fault(&mut self, operation: u32) -> Result<Child, Error> {

@@ -14,8 +14,6 @@ use crate::{Device, Errno, Error};
 pub(super) struct Tree {
     file: OwnedFd,
     stat: Stat,
-    /// Its path without symbolic links.
-    path: PathBuf,
 }
 
 /// Where a path of a tree leads.
@@ -51,8 +49,7 @@ impl Tree {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let file = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::empty()).map_err(failed)?;
         let stat = fstat(&file).map_err(failed)?;
-        let path = name(&file)?;
-        Ok(Self { file, stat, path })
+        Ok(Self { file, stat })
     }
 
     pub(super) fn identity(&self) -> (Device, u64) {
@@ -103,8 +100,8 @@ impl Tree {
     fn resolved(&self, file: OwnedFd, missing: Vec<OsString>) -> Result<Resolved, Error> {
         let stat = fstat(&file).map_err(Error::call("fstat"))?;
         let path = name(&file)?;
-        let inside =
-            path.strip_prefix(&self.path).map_or_else(|_| path.clone(), |rest| Path::new("/").join(rest));
+        let root = name(&self.file)?;
+        let inside = path.strip_prefix(&root).map_or_else(|_| path.clone(), |rest| Path::new("/").join(rest));
         let directory = FileType::from_raw_mode(stat.st_mode).is_dir();
         Ok(Resolved { inside, file, directory, missing })
     }
