@@ -89,6 +89,9 @@ pub(crate) mod flag {
 /// The operation number for the exec of the init itself.
 pub(crate) const STUB: u32 = u32::MAX - 1;
 
+/// The operation number for namespaces that are entered before it.
+pub(crate) const LATE: u32 = u32::MAX - 2;
+
 /// What is wrong with a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;

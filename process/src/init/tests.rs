@@ -120,6 +120,7 @@ fn the_numbers_are_those_of_the_c_library() {
         (nr::PRCTL, libc::SYS_prctl),
         (nr::EXIT_GROUP, libc::SYS_exit_group),
         (nr::OPENAT, libc::SYS_openat),
+        (nr::UNSHARE, libc::SYS_unshare),
         (nr::MKDIRAT, libc::SYS_mkdirat),
         (nr::DUP3, libc::SYS_dup3),
         (nr::SETNS, libc::SYS_setns),

@@ -79,6 +79,13 @@ fn context(plan: &Plan) -> Context {
     Context { last_capability: *LAST_CAPABILITY.get_or_init(sys::last_capability), raised }
 }
 
+/// The namespaces that the process makes by itself while the caller maps its ids: a network namespace takes the kernel
+/// longer than all others, and on another processor nobody waits for it. They belong to the new user namespace.
+fn late(plan: &Plan) -> Namespaces {
+    let early = Namespaces::USER | Namespaces::PID | Namespaces::MNT;
+    if plan.maps_root { plan.namespaces.without(early) } else { Namespaces::empty() }
+}
+
 /// How often the init waits for a word before the last one.
 fn answers(program: &Program) -> usize {
     let waits = |operation: &&Operation| [code::SYNC, code::FORK].contains(&operation.code);
@@ -127,13 +134,14 @@ impl Launch<'_> {
         let mounts_from = self.plan.mounts_from.and_then(input).map(AsRawFd::as_raw_fd);
         let init =
             Init { image: image.as_fd().as_raw_fd(), control: theirs.as_raw_fd(), argument: &argument };
+        let late = late(self.plan);
         let before = match (self.plan.maps_root, context.raised) {
-            (true, _) => Before::Wait,
+            (true, _) => Before::Wait(late.bits()),
             (false, Some(_)) => Before::Raise,
             (false, None) => Before::Nothing,
         };
         let mut stub = Stub::new(&gaps, &kept, init, before, mounts_from);
-        let mut cloned = sys::clone(&mut stub, self.plan.namespaces.bits(), cgroup)?;
+        let mut cloned = sys::clone(&mut stub, self.plan.namespaces.without(late).bits(), cgroup)?;
         drop(theirs);
         self.converse(&mut cloned, rest, rendezvous)?;
         Ok(cloned.release())
@@ -208,6 +216,9 @@ impl Launch<'_> {
     fn failure(&self, message: Message) -> Error {
         let errno = Errno::new(message.errno);
         let label = self.program.labels.get(message.operation as usize);
+        if message.operation == format::LATE {
+            return Error::Clone { namespaces: late(self.plan).to_string(), call: "unshare", errno };
+        }
         let Some(label) = label.filter(|_| message.kind == kind::FAILED) else {
             return init_failure(message);
         };

@@ -7,7 +7,7 @@
 use std::ffi::CStr;
 
 use crate::init::channel::{self, Message, kind};
-use crate::init::format::STUB;
+use crate::init::format::{LATE, STUB};
 use crate::init::sys::{call, exit, fd, nr};
 
 use super::clone::{CloneArguments, clone_onto};
@@ -51,8 +51,8 @@ pub(crate) enum Before {
     Nothing,
     /// Put the capabilities where they survive it.
     Raise,
-    /// Wait until the caller has mapped the ids.
-    Wait,
+    /// Enter these namespaces (`CLONE_NEW*`), while the caller maps the ids, and wait for that.
+    Wait(u32),
 }
 
 /// What the stub executes.
@@ -118,9 +118,17 @@ pub(super) unsafe extern "C" fn second_stage(stub: *mut Stub<'_>) -> ! {
     match stub.before {
         Before::Nothing => {}
         Before::Raise => raise_capabilities(),
-        // Without a caller there is nothing to do and nobody to tell.
-        Before::Wait if channel::wait(stub.init.control).is_err() => exit(125),
-        Before::Wait => {}
+        Before::Wait(late) => {
+            // SAFETY: takes numbers only.
+            let result = unsafe { call(nr::UNSHARE as usize, [late as usize, 0, 0, 0, 0, 0]) };
+            if result != 0 {
+                fail(stub, LATE, result);
+            }
+            if channel::wait(stub.init.control).is_err() {
+                // Without a caller there is nothing to do and nobody to tell.
+                exit(125);
+            }
+        }
     }
     let argv = [c"cofferdam-init".as_ptr(), stub.init.argument.as_ptr(), std::ptr::null()];
     let envp = [std::ptr::null::<u8>()];
@@ -128,8 +136,13 @@ pub(super) unsafe extern "C" fn second_stage(stub: *mut Stub<'_>) -> ! {
     // SAFETY: an empty path, and null-ended arrays of strings that end with a NUL.
     let result =
         unsafe { call(nr::EXECVEAT as usize, [fd(stub.init.image), path, argv, envp, AT_EMPTY_PATH, 0]) };
+    fail(stub, STUB, result)
+}
+
+/// Reports the error of a call and ends the process.
+fn fail(stub: &Stub<'_>, operation: u32, result: isize) -> ! {
     let errno = i32::try_from(result.wrapping_neg()).unwrap_or(0);
-    let message = Message { kind: kind::FAILED, operation: STUB, errno, value: 0 };
+    let message = Message { kind: kind::FAILED, operation, errno, value: 0 };
     // If the caller has gone, nobody else can be told.
     channel::send(stub.init.control, message, &[]).unwrap_or_default();
     exit(125)

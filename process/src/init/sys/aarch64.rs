@@ -14,6 +14,7 @@ pub(crate) mod nr {
     pub(crate) const CAPGET: u32 = 90;
     pub(crate) const CAPSET: u32 = 91;
     pub(crate) const EXIT_GROUP: u32 = 94;
+    pub(crate) const UNSHARE: u32 = 97;
     pub(crate) const KILL: u32 = 129;
     pub(crate) const RT_SIGACTION: u32 = 134;
     pub(crate) const RT_SIGTIMEDWAIT: u32 = 137;
