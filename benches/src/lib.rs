@@ -9,6 +9,11 @@
 #![cfg(target_arch = "x86_64")]
 #![deny(unsafe_code)]
 
+/// The examples of the project's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
 pub mod args;
 pub mod case;
 mod compare;

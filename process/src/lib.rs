@@ -31,6 +31,10 @@
 //! Linux 5.14 or later on x86_64 (aarch64 is written but unverified). What needs a privilege says so at the
 //! step; in a new user namespace the process has all privileges over what it owns.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod child;
 mod encode;
 mod errno;

@@ -229,7 +229,7 @@ fn ignored_sigchld_does_not_lose_the_status() {
     let mut plan = shell("exit 8");
     plan.stay_as_init = true;
     assert!(plan.spawn(&[]).unwrap().wait().map_or(true, |status| status.code() == Some(8)));
-    let mut child = shell("sleep 30").spawn(&[]).unwrap();
+    let mut child = shell("exec sleep 30").spawn(&[]).unwrap();
     assert!(child.try_wait().unwrap().is_none());
     child.kill(libc::SIGKILL).unwrap();
     assert!(child.wait().map_or(true, |status| status.signal() == Some(libc::SIGKILL)));

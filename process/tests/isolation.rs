@@ -282,7 +282,7 @@ fn a_user_may_be_someone_else_than_root_inside() {
 fn mounts_can_be_copied_from_another_namespace() {
     require!(is_root(), "root");
     // The other namespace has a single mount: an empty tmpfs.
-    let mut plan = shell("sleep 60");
+    let mut plan = shell("exec sleep 60");
     plan.namespaces = Namespaces::MNT;
     let mut holder = plan.spawn(&[]).unwrap();
     let namespace = fs::File::open(format!("/proc/{}/ns/mnt", holder.id())).unwrap();

@@ -109,6 +109,7 @@ fn a_waiting_init_is_the_sealed_file_and_nothing_else() {
     look(&mut shell("true"), |pid| {
         let exe = fs::read_link(format!("/proc/{pid}/exe")).unwrap();
         assert_eq!(exe.to_string_lossy(), "/memfd:cofferdam-init (deleted)");
+        assert_eq!(fs::read_to_string(format!("/proc/{pid}/comm")).unwrap(), "cofferdam-init\n");
         let content = fs::read(format!("/proc/{pid}/exe")).unwrap();
         // Running, it cannot even be opened for writing; idle, it can, and not be written.
         let mut writer = fs::OpenOptions::new().write(true).open(format!("/proc/{pid}/exe"));
@@ -160,7 +161,7 @@ fn a_waiting_init_is_not_dumpable() {
 #[test]
 fn a_process_joins_user_and_pid_namespaces_of_another() {
     require!(user_namespaces(), "user namespaces");
-    let mut first = shell("sleep 60");
+    let mut first = shell("exec sleep 60");
     first.namespaces = Namespaces::USER | Namespaces::PID | Namespaces::MNT | Namespaces::UTS;
     first.rendezvous = true;
     first.steps.push(Step::Hostname("joined".into()));
@@ -179,7 +180,7 @@ fn a_process_joins_user_and_pid_namespaces_of_another() {
     let lines: Vec<&str> = output.lines().collect();
     assert_eq!(lines[..2], ["joined", "0"], "{output}");
     assert_eq!(lines[2], fs::read_link(format!("/proc/{}/ns/pid", first.id())).unwrap().to_string_lossy());
-    assert_eq!(lines[3], "sh", "{output}");
+    assert_eq!(lines[3], "sleep", "{output}");
     assert!(lines[4].parse::<u32>().unwrap() < 10, "{output}");
 
     // The status of the second process is the child's, and failures are named as ever.

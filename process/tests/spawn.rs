@@ -159,7 +159,7 @@ fn nix_block(signal: i32) {
 
 #[test]
 fn waiting_can_be_limited_and_asked() {
-    let mut child = shell("sleep 30").spawn(&[]).unwrap();
+    let mut child = shell("exec sleep 30").spawn(&[]).unwrap();
     assert!(child.try_wait().unwrap().is_none());
     let begin = Instant::now();
     assert!(child.wait_timeout(Duration::from_millis(50)).unwrap().is_none());
@@ -172,7 +172,7 @@ fn waiting_can_be_limited_and_asked() {
 
 #[test]
 fn realtime_signals_are_sent_and_wrong_ones_refused() {
-    let mut child = shell("sleep 30").spawn(&[]).unwrap();
+    let mut child = shell("exec sleep 30").spawn(&[]).unwrap();
     assert_eq!(child.kill(200).unwrap_err().errno().unwrap().number(), libc::EINVAL);
     child.kill(40).unwrap();
     assert_eq!(child.wait().unwrap().signal(), Some(40));

@@ -36,7 +36,7 @@ fn a_hundred_children_do_not_wait_for_each_other() {
     block_on(async {
         let begin = std::time::Instant::now();
         let children: Vec<_> =
-            (0..100).map(|_| Child::new(shell("sleep 0.5").spawn(&[]).unwrap()).unwrap()).collect();
+            (0..100).map(|_| Child::new(shell("exec sleep 0.5").spawn(&[]).unwrap()).unwrap()).collect();
         for mut child in children {
             assert!(child.wait().await.unwrap().success());
         }
@@ -48,7 +48,7 @@ fn a_hundred_children_do_not_wait_for_each_other() {
 #[test]
 fn waiting_can_be_given_up_and_taken_up_again() {
     block_on(async {
-        let mut child = Child::new(shell("sleep 30").spawn(&[]).unwrap()).unwrap();
+        let mut child = Child::new(shell("exec sleep 30").spawn(&[]).unwrap()).unwrap();
         assert!(child.wait_timeout(Duration::from_millis(20)).await.unwrap().is_none());
         assert!(child.try_wait().unwrap().is_none());
         child.kill(libc::SIGTERM).unwrap();

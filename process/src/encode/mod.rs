@@ -71,6 +71,7 @@ fn prologue(builder: &mut Builder<'_>) -> Result<(), Error> {
         builder.push(sync, None);
     }
     builder.part = Part::Frame("prepare the init");
+    process::set_name(builder);
     credentials::hide(builder);
     credentials::clear_raised(builder);
     Ok(())

@@ -190,6 +190,13 @@ fn append(bytes: &mut Vec<u8>, content: &[u8]) -> u32 {
     offset
 }
 
+/// What `ps` shows: the kernel would call it by the file that it was executed from.
+pub(super) fn set_name(builder: &mut Builder<'_>) {
+    const PR_SET_NAME: u64 = 15;
+    let values = [Value::Number(PR_SET_NAME), Value::Bytes(b"cofferdam-init\0\0".to_vec())];
+    builder.call("prctl", libc::SYS_prctl, values);
+}
+
 /// No signal stays blocked.
 pub(super) fn unblock_signals(builder: &mut Builder<'_>) {
     let set = Value::Number(u64::from(libc::SIG_SETMASK.unsigned_abs()));

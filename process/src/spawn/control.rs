@@ -143,7 +143,8 @@ impl Control {
         }
     }
 
-    fn receive(&self) -> Result<Option<Heard>, Error> {
+    /// What there is to hear without waiting.
+    pub(super) fn receive(&self) -> Result<Option<Heard>, Error> {
         let mut bytes = [0; MESSAGE];
         let mut space = [MaybeUninit::uninit(); ANCILLARY];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);

@@ -158,13 +158,13 @@ impl Launch<'_> {
         let rendezvous = rendezvous.unwrap_or(&mut none);
         if self.plan.maps_root {
             // The stub waits for the program, which so is the word to go on.
-            rendezvous.created(process(cloned)).map_err(|source| met("after the clone", source))?;
+            self.created(cloned, rendezvous)?;
             self.control.send_rest(rest, cloned.pidfd())?;
             self.last_word()?;
         } else {
             self.control.send_rest(rest, cloned.pidfd())?;
             if self.plan.rendezvous {
-                rendezvous.created(process(cloned)).map_err(|source| met("after the clone", source))?;
+                self.created(cloned, rendezvous)?;
                 self.answered(&[])?;
             } else {
                 self.last_word()?;
@@ -185,6 +185,15 @@ impl Launch<'_> {
                     _ => return Err(self.failure(message)),
                 },
             }
+        }
+    }
+
+    /// The first meeting. If the process has failed meanwhile, that is why this failed as well.
+    fn created(&self, cloned: &Cloned<'_>, rendezvous: &mut dyn Rendezvous) -> Result<(), Error> {
+        let Err(source) = rendezvous.created(process(cloned)) else { return Ok(()) };
+        match self.control.receive()? {
+            Some(Heard::Message(message, _)) => Err(self.failure(message)),
+            _ => Err(met("after the clone", source)),
         }
     }
 
