@@ -1,8 +1,11 @@
 //! The library.
 
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 
-use cofferdam::process::Spawner;
+use cofferdam::namespaces::{Caller, IdMaps};
+use cofferdam::process::{BoxError, Process, Rendezvous, Spawner};
 use cofferdam::{CapabilitySet, Command, IdMap, InsideId, Namespaces, OutsideId, Plan, Root, Stdio};
 use nix::unistd::{getegid, geteuid};
 
@@ -22,10 +25,12 @@ impl Subject for Cofferdam {
 
     fn prepare(&self, task: &Task<'_>) -> Result<Box<dyn Runner>, Skip> {
         let kinds = task.shape.kinds.iter().fold(Namespaces::empty(), |all, kind| all | namespace(*kind));
-        if !task.shape.sandbox && !task.shape.has(Kind::User) && task.output.is_none() {
+        if !task.shape.sandbox && task.output.is_none() {
             let mut plan = Plan::new(task.program());
             plan.namespaces = kinds;
-            return Ok(Box::new(Planned(plan)));
+            plan.rendezvous = task.shape.has(Kind::User);
+            plan.maps_root = plan.rendezvous;
+            return Ok(Box::new(Planned { plan, mapper: Mapper(maps()?) }));
         }
         let mut command = Command::new(task.program());
         command.namespaces(kinds).env_clear().loopback(false).session(false);
@@ -73,13 +78,33 @@ impl Runner for Commanded {
 }
 
 #[derive(Debug)]
-struct Planned(Plan);
+struct Planned {
+    plan: Plan,
+    mapper: Mapper,
+}
 
 impl Runner for Planned {
     fn run(&mut self) -> Result<i32, Error> {
-        let status = Spawner::new(&self.0, &[]).status().map_err(failed)?;
+        let spawner = Spawner::new(&self.plan, &[]).rendezvous(&mut self.mapper);
+        let status = spawner.status().map_err(failed)?;
         Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
     }
+}
+
+/// Makes the caller root inside.
+#[derive(Debug)]
+struct Mapper(IdMaps);
+
+impl Rendezvous for Mapper {
+    fn created(&mut self, process: Process<'_>) -> Result<(), BoxError> {
+        let proc = File::open(format!("/proc/{}", process.pid))?;
+        Ok(self.0.write_to(proc.as_fd())?)
+    }
+}
+
+fn maps() -> Result<IdMaps, Skip> {
+    let maps = Caller::current().and_then(|caller| IdMaps::rootless(&caller));
+    maps.map_err(|error| Skip::from(error.to_string().as_str()))
 }
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
