@@ -50,8 +50,7 @@ pub(super) fn launch(spawner: Spawner<'_>) -> Result<Child, Error> {
     // Before the clone, so that it is there when the init asks for it; but the stub waits for a word of its own first.
     let rest = if plan.maps_root { &bytes } else { control.send_start(&bytes)? };
 
-    let mut launch =
-        Launch { plan, program: &program, control, answers, last_word_due, to_the_end, none: NoRendezvous };
+    let mut launch = Launch { plan, program: &program, control, answers, last_word_due, to_the_end };
     let (pid, pidfd) = launch.run(inputs, &given, context, theirs, rest, rendezvous)?;
     let [stdin, stdout, stderr] = streams.into_ours();
     Ok(Child {
@@ -108,7 +107,6 @@ struct Launch<'a> {
     last_word_due: bool,
     /// The caller waits for the end of the process anyhow.
     to_the_end: bool,
-    none: NoRendezvous,
 }
 
 impl Launch<'_> {
@@ -154,7 +152,7 @@ impl Launch<'_> {
         rest: &[u8],
         rendezvous: Option<&mut dyn Rendezvous>,
     ) -> Result<(), Error> {
-        let mut none = std::mem::replace(&mut self.none, NoRendezvous);
+        let mut none = NoRendezvous;
         let rendezvous = rendezvous.unwrap_or(&mut none);
         if self.plan.maps_root {
             // The stub waits for the program, which so is the word to go on.

@@ -4,6 +4,7 @@ use std::arch::asm;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::Ordering;
 
 use super::stack::{Lease, Stack};
 use super::stub::{Stub, first_stage, second_stage};
@@ -77,7 +78,7 @@ impl Drop for Cloned<'_> {
     fn drop(&mut self) {
         // What went wrong before is what the caller hears of. Without a kill by pidfd, which the kernel never
         // refuses to a parent in its own user namespace or above, the stack would stay lent.
-        let gone = wait::abort(self.pidfd.as_fd(), self.pid).is_ok();
+        let gone = matches!(wait::abort(self.pidfd.as_fd(), self.pid), Ok(_) | Err(Error::StatusLost { .. }));
         // SAFETY: dropped here and nowhere else; the stack only if no process uses it.
         unsafe {
             ManuallyDrop::drop(&mut self.pidfd);
@@ -140,7 +141,6 @@ unsafe fn two_stages(
     (stack, stack_size): (u64, u64),
 ) -> (&'static str, isize) {
     stub.second = CloneArguments { flags: second.flags | CLONE_PARENT, exit_signal: 0, ..second };
-    stub.result = 0;
     let flags = CLONE_VM | CLONE_FILES | CLONE_VFORK;
     let arguments = CloneArguments { flags, stack, stack_size, ..CloneArguments::default() };
     // SAFETY: as the caller promises. CLONE_VFORK returns when the first process has ended.
@@ -150,8 +150,7 @@ unsafe fn two_stages(
     }
     // SAFETY: reaps the child just made; a null status is allowed.
     unsafe { libc::syscall(libc::SYS_wait4, first, std::ptr::null_mut::<i32>(), libc::__WALL, 0) };
-    // SAFETY: the first process, which alone wrote to it, is gone.
-    let result = unsafe { (&raw const stub.result).read_volatile() };
+    let result = stub.result.load(Ordering::Acquire);
     ("clone3 from the other mount namespace", result)
 }
 

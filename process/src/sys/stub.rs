@@ -5,6 +5,7 @@
 //! returns. It never changes ids and never drops a capability, as either would make the *caller* not dumpable.
 
 use std::ffi::CStr;
+use std::sync::atomic::{AtomicIsize, Ordering};
 
 use crate::init::channel::{self, Message, kind};
 use crate::init::format::{LATE, STUB};
@@ -41,7 +42,7 @@ pub(crate) struct Stub<'a> {
     /// How the first process makes the second.
     pub(super) second: CloneArguments,
     /// What came of it: a process id, or a negative errno.
-    pub(super) result: isize,
+    pub(super) result: AtomicIsize,
 }
 
 /// What the stub does before the exec.
@@ -75,7 +76,15 @@ impl<'a> Stub<'a> {
         before: Before,
         mounts_from: Option<i32>,
     ) -> Self {
-        Self { gaps, kept, before, init, mounts_from, second: CloneArguments::default(), result: 0 }
+        Self {
+            gaps,
+            kept,
+            before,
+            init,
+            mounts_from,
+            second: CloneArguments::default(),
+            result: AtomicIsize::new(0),
+        }
     }
 }
 
@@ -94,7 +103,8 @@ pub(super) unsafe extern "C" fn first_stage(stub: *mut Stub<'_>) -> ! {
         if result == 0 {
             result = clone_onto(&raw const (*stub).second, second_stage, stub);
         }
-        (*stub).result = result;
+        // The second process only reads other fields.
+        (*stub).result.store(result, Ordering::Release);
     }
     exit(0)
 }
