@@ -72,6 +72,36 @@ fn a_directory_becomes_the_root_with_fresh_mounts() {
 }
 
 #[test]
+fn parts_of_a_fresh_file_system_are_bound_in_it() {
+    require!(user_namespaces(), "user namespaces");
+    let mut plan = shell(
+        "cd /proc; echo x 2>&1 >sys/kernel/hostname; grep -c . uptime; echo self >self/comm && cat self/comm",
+    );
+    plan.namespaces = Namespaces::MNT | Namespaces::PID | Namespaces::UTS;
+    let proc = plan.slot("proc");
+    let bind = |from: &str, to: &str| Step::BindInFresh { dir: proc, from: from.into(), to: to.into() };
+    let read_only = |set, clear| Attributes { set, clear, ..Attributes::default() };
+    let (yes, no) = (MountFlags::RDONLY, MountFlags::empty());
+    plan.steps = vec![
+        Step::Mount(
+            Mount::new("proc").attributes(read_only(yes, no)).target(None, "/proc", None).into_slot(proc),
+        ),
+        bind("sys", "sys"),
+        bind("/dev/null", "uptime"),
+        Step::MountAttributes { mount: Location::at(proc, ""), attributes: read_only(no, yes) },
+        Step::WorkingDirectory("/".into()),
+    ];
+    let output = run_in_user_namespace(plan.clone()).unwrap();
+    assert!(output.contains("sys/kernel/hostname: Read-only file system\n0\n"), "{output}");
+    plan.steps[1] = bind("nothing", "sys");
+    let error = run_in_user_namespace(plan).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "bind nothing on sys in proc: ENOENT (No such file or directory), by mount"
+    );
+}
+
+#[test]
 fn targets_through_links_stay_in_the_root() {
     require!(user_namespaces(), "user namespaces");
     let outside = tempfile::tempdir().unwrap();

@@ -95,6 +95,7 @@ fn lower(builder: &mut Builder<'_>, index: usize, step: &Step) -> Result<(), Err
     match step {
         Step::Mount(mount) => mount::mount(builder, mount),
         Step::MountAttributes { mount, attributes } => mount::attributes(builder, mount, attributes),
+        Step::BindInFresh { dir, from, to } => mount::bind_in_fresh(builder, *dir, from, to),
         Step::Unmount(path) => mount::unmount(builder, path),
         Step::PivotRoot { root } => mount::pivot_root(builder, *root),
         Step::ChangeRoot { root } => mount::change_root(builder, *root),

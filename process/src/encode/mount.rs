@@ -178,6 +178,19 @@ fn attach(builder: &mut Builder<'_>, mount: u32, target: &Target) -> Result<(), 
     Ok(())
 }
 
+/// Binds by path, seen from the directory.
+pub(super) fn bind_in_fresh(
+    builder: &mut Builder<'_>,
+    dir: Slot,
+    from: &Path,
+    to: &Path,
+) -> Result<(), Error> {
+    builder.call("fchdir", libc::SYS_fchdir, [Value::Slot(builder.slot(dir))]);
+    let values = [path(from)?, path(to)?, Value::Number(0), Value::Number(libc::MS_BIND), Value::Number(0)];
+    builder.call("mount", libc::SYS_mount, values);
+    Ok(())
+}
+
 /// Detaches a mount.
 pub(super) fn unmount(builder: &mut Builder<'_>, target: &Path) -> Result<(), Error> {
     builder.call("umount2", libc::SYS_umount2, [path(target)?, Value::Number(MNT_DETACH)]);

@@ -44,14 +44,16 @@ fn protect(draft: &mut Draft<'_>, proc: Slot) {
     let [read_only, covered] = FOUND.get_or_init(|| {
         [&READ_ONLY[..], &COVERED].map(|names| names.iter().copied().filter(exists).collect())
     });
-    for name in read_only {
-        let mount = Mount::bind(Location::at(proc, name), false);
-        draft.step(Step::Mount(mount.target_in_fresh(proc, name)));
+    let bind = |from: &str, to: &str| Step::BindInFresh { dir: proc, from: from.into(), to: to.into() };
+    draft.steps(read_only.iter().map(|name| bind(name, name)));
+    if draft.outside {
+        // Nothing can be done with it, and it cannot be changed.
+        draft.steps(covered.iter().map(|name| bind(template::COVER, name)));
+        return;
     }
-    let cover = if draft.outside { template::COVER } else { "/dev/null" };
     for name in covered {
         let attributes = Attributes::set(quiet() | MountFlags::RDONLY);
-        let mount = Mount::bind(Location::path(cover), false).attributes(attributes);
+        let mount = Mount::bind(Location::path("/dev/null"), false).attributes(attributes);
         draft.step(Step::Mount(mount.target_in_fresh(proc, name)));
     }
 }
