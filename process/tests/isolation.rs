@@ -79,25 +79,25 @@ fn parts_of_a_fresh_file_system_are_bound_in_it() {
     );
     plan.namespaces = Namespaces::MNT | Namespaces::PID | Namespaces::UTS;
     let proc = plan.slot("proc");
-    let bind = |from: &str, to: &str| Step::BindInFresh { dir: proc, from: from.into(), to: to.into() };
+    let bind = |from: Location, to: &str| Step::Mount(Mount::bind(from, false).target_in_fresh(proc, to));
     let read_only = |set, clear| Attributes { set, clear, ..Attributes::default() };
     let (yes, no) = (MountFlags::RDONLY, MountFlags::empty());
     plan.steps = vec![
         Step::Mount(
             Mount::new("proc").attributes(read_only(yes, no)).target(None, "/proc", None).into_slot(proc),
         ),
-        bind("sys", "sys"),
-        bind("/dev/null", "uptime"),
+        bind(Location::at(proc, "sys"), "sys"),
+        bind(Location::path("/dev/null"), "uptime"),
         Step::MountAttributes { mount: Location::at(proc, ""), attributes: read_only(no, yes) },
         Step::WorkingDirectory("/".into()),
     ];
     let output = run_in_user_namespace(plan.clone()).unwrap();
     assert!(output.contains("sys/kernel/hostname: Read-only file system\n0\n"), "{output}");
-    plan.steps[1] = bind("nothing", "sys");
+    plan.steps[1] = bind(Location::at(proc, "nothing"), "sys");
     let error = run_in_user_namespace(plan).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "bind nothing on sys in proc: ENOENT (No such file or directory), by mount"
+        "bind nothing in proc on sys: ENOENT (No such file or directory), by mount"
     );
 }
 

@@ -1,6 +1,7 @@
 //! From a plan to the init's program: each step becomes one or more operations.
 
 mod builder;
+mod by_path;
 mod credentials;
 mod files;
 mod mount;
@@ -93,9 +94,8 @@ fn epilogue(builder: &mut Builder<'_>) -> Result<(), Error> {
 
 fn lower(builder: &mut Builder<'_>, index: usize, step: &Step) -> Result<(), Error> {
     match step {
-        Step::Mount(mount) => mount::mount(builder, mount),
+        Step::Mount(mount) => mount::mount(builder, index, mount),
         Step::MountAttributes { mount, attributes } => mount::attributes(builder, mount, attributes),
-        Step::BindInFresh { dir, from, to } => mount::bind_in_fresh(builder, *dir, from, to),
         Step::Unmount(path) => mount::unmount(builder, path),
         Step::PivotRoot { root } => mount::pivot_root(builder, *root),
         Step::ChangeRoot { root } => mount::change_root(builder, *root),

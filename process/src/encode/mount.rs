@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::builder::{Builder, empty_path, path, text, words};
-use super::files;
 use super::program::{Content, Operation, Patch, Value};
+use super::{by_path, files};
 use crate::Error;
 use crate::plan::{Attributes, Location, Mount, MountFlags, MountOption, Propagation, Slot, Source, Target};
 
@@ -28,7 +28,11 @@ mod command {
 }
 
 /// Makes, configures and attaches a mount.
-pub(super) fn mount(builder: &mut Builder<'_>, mount: &Mount) -> Result<(), Error> {
+pub(super) fn mount(builder: &mut Builder<'_>, index: usize, mount: &Mount) -> Result<(), Error> {
+    let then = builder.plan.steps.get(index + 1..).unwrap_or_default();
+    if by_path::can(mount, then) {
+        return by_path::mount(builder, mount);
+    }
     let (slot, temporary) = match (&mount.source, mount.into) {
         (Source::Detached(slot), _) => (builder.slot(*slot), false),
         (_, Some(into)) => (builder.slot(into), false),
@@ -175,19 +179,6 @@ fn attach(builder: &mut Builder<'_>, mount: u32, target: &Target) -> Result<(), 
     if opened {
         builder.close_temporary(root);
     }
-    Ok(())
-}
-
-/// Binds by path, seen from the directory.
-pub(super) fn bind_in_fresh(
-    builder: &mut Builder<'_>,
-    dir: Slot,
-    from: &Path,
-    to: &Path,
-) -> Result<(), Error> {
-    builder.call("fchdir", libc::SYS_fchdir, [Value::Slot(builder.slot(dir))]);
-    let values = [path(from)?, path(to)?, Value::Number(0), Value::Number(libc::MS_BIND), Value::Number(0)];
-    builder.call("mount", libc::SYS_mount, values);
     Ok(())
 }
 

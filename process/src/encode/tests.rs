@@ -27,6 +27,11 @@ fn a_mount_is_made_configured_and_attached_by_descriptor() {
     )));
     let expected = ["fsopen", "fsconfig", "fsconfig", "fsmount", "make target", "move_mount", "close"];
     assert_eq!(calls(&plan), expected);
+    // Nobody wants the descriptor, and the working directory is set anyhow: one call attaches it.
+    plan.steps.push(Step::WorkingDirectory("/".into()));
+    assert_eq!(calls(&plan), ["make target", "fchdir", "mount", "chdir", "getcwd"]);
+    plan.steps.insert(1, Step::Directory { location: Location::path("relative"), mode: 0 });
+    assert!(calls(&plan).contains(&"fsmount"));
     plan.steps = vec![Step::Mount(Mount::bind(Location::path("/usr"), true).into_slot(root))];
     assert_eq!(calls(&plan), ["open_tree"]);
 }

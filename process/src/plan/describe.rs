@@ -73,9 +73,6 @@ impl Plan {
             Step::MountAttributes { mount, attributes } => {
                 format!("set{} on {}", attributes_text(attributes), self.place(mount))
             }
-            Step::BindInFresh { dir, from, to } => {
-                format!("bind {} on {} in {}", from.display(), to.display(), self.name(*dir))
-            }
             Step::Unmount(path) => format!("unmount {}", path.display()),
             Step::Unshare(kinds) => format!("enter new namespaces: {kinds}"),
             Step::Join { from, kinds } => format!("join namespaces of {}: {kinds}", self.name(*from)),

@@ -41,17 +41,6 @@ pub enum Step {
     },
     /// Makes, clones, configures and attaches a mount.
     Mount(Mount),
-    /// Binds a file or directory, without the mounts below it, onto one in a file system that an earlier step has made
-    /// and in which nobody else can have put a link. By `mount(2)`: a mount that is not detached on the way takes the
-    /// kernel half the time. Changes the init's working directory.
-    BindInFresh {
-        /// The file system's top.
-        dir: Slot,
-        /// What is bound: absolute, or in the file system.
-        from: PathBuf,
-        /// Where, in the file system.
-        to: PathBuf,
-    },
     /// Changes attributes of a mount that is attached already (`mount_setattr(2)`).
     MountAttributes {
         /// The mount.

@@ -22,7 +22,6 @@ impl Step {
             | Self::Symlink { location, .. }
             | Self::Node { location, .. }
             | Self::Write { location, .. } => at(location).into_iter().collect(),
-            Self::BindInFresh { dir, .. } => vec![*dir],
             Self::Verify { file, .. } => vec![*file],
             Self::PivotRoot { root } | Self::ChangeRoot { root } => vec![*root],
             Self::Call(call) => call.arguments.iter().flat_map(argument_slots).chain(call.into).collect(),

@@ -44,11 +44,11 @@ fn protect(draft: &mut Draft<'_>, proc: Slot) {
     let [read_only, covered] = FOUND.get_or_init(|| {
         [&READ_ONLY[..], &COVERED].map(|names| names.iter().copied().filter(exists).collect())
     });
-    let bind = |from: &str, to: &str| Step::BindInFresh { dir: proc, from: from.into(), to: to.into() };
-    draft.steps(read_only.iter().map(|name| bind(name, name)));
+    let bind = |from: Location, to| Step::Mount(Mount::bind(from, false).target_in_fresh(proc, to));
+    draft.steps(read_only.iter().map(|name| bind(Location::at(proc, name), name)));
     if draft.outside {
         // Nothing can be done with it, and it cannot be changed.
-        draft.steps(covered.iter().map(|name| bind(template::COVER, name)));
+        draft.steps(covered.iter().map(|name| bind(Location::path(template::COVER), name)));
         return;
     }
     for name in covered {

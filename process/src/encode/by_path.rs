@@ -1,0 +1,129 @@
+//! Simple mounts by `mount(2)`.
+//!
+//! A detached mount lives in a mount namespace of its own, which the kernel makes and takes down for it. A mount that is
+//! attached at once and needs no descriptor can do without: that takes about half the time. Paths are still not trusted.
+//! The init first changes to the directory that it has resolved by descriptor, and names it as `.`, or names something in
+//! a file system that an earlier step has made.
+
+use std::ffi::OsString;
+
+use super::builder::{Builder, path, text};
+use super::files;
+use super::program::Value;
+use crate::Error;
+use crate::plan::{Attributes, Location, Mount, MountFlags, MountOption, Source, Step, Target, TargetKind};
+
+/// Whether a mount can be made this way, before these steps: nobody wants its descriptor, `mount(2)` can say all of it,
+/// and the working directory is not needed until it is set.
+pub(super) fn can(mount: &Mount, then: &[Step]) -> bool {
+    says_all(mount) && is_directory_free(then)
+}
+
+/// Whether the working directory is set before a path is seen from it.
+fn is_directory_free(steps: &[Step]) -> bool {
+    let seen = |location: &Location| location.dir.is_none() && !location.path.is_absolute();
+    for step in steps {
+        let relative = match step {
+            Step::PivotRoot { .. } | Step::ChangeRoot { .. } => return true,
+            Step::WorkingDirectory(path) => return path.is_absolute(),
+            Step::Call(_) | Step::Sync { .. } => true,
+            Step::Unmount(path) => !path.is_absolute(),
+            Step::Mount(Mount { source: Source::Tree { from, .. }, .. }) => seen(from),
+            Step::MountAttributes { mount: location, .. }
+            | Step::Open { location, .. }
+            | Step::Directory { location, .. }
+            | Step::Symlink { location, .. }
+            | Step::Node { location, .. }
+            | Step::Write { location, .. } => seen(location),
+            _ => false,
+        };
+        if relative {
+            return false;
+        }
+    }
+    false
+}
+
+fn says_all(mount: &Mount) -> bool {
+    let Some(target) = &mount.target else { return false };
+    let attributes = Attributes { set: MountFlags::empty(), ..mount.attributes };
+    if mount.into.is_some() || target.root.is_none() || !attributes.is_empty() {
+        return false;
+    }
+    // The lower bits are the same in both calls, but read-only would be the whole file system here.
+    let plain = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    match &mount.source {
+        Source::New { options, .. } => {
+            let directory = target.fresh || target.make != Some(TargetKind::File);
+            directory && plain.contains(mount.attributes.set) && options.iter().all(is_plain)
+        }
+        Source::Tree { from, recursive } => {
+            let seen = from.path.is_absolute() && from.dir.is_none() || from.dir == target.root;
+            target.fresh && seen && !recursive && mount.attributes.set == MountFlags::empty()
+        }
+        Source::Detached(_) => false,
+    }
+}
+
+fn is_plain(option: &MountOption) -> bool {
+    let has_comma = |text: &OsString| text.as_encoded_bytes().contains(&b',');
+    match option {
+        MountOption::Flag(key) => !has_comma(key),
+        MountOption::Value(key, value) => !has_comma(key) && !has_comma(value),
+        MountOption::Descriptor(..) => false,
+    }
+}
+
+/// Makes it.
+pub(super) fn mount(builder: &mut Builder<'_>, mount: &Mount) -> Result<(), Error> {
+    let Some(target) = &mount.target else { return Ok(()) };
+    let place = enter(builder, target)?;
+    let (source, kind, flags, data) = match &mount.source {
+        Source::New { filesystem, options } => {
+            let kind = text(filesystem, "file system type")?;
+            let data = Value::Bytes(text(&joined(options), "mount option")?);
+            (Value::Bytes(kind.clone()), Value::Bytes(kind), mount.attributes.set.bits(), data)
+        }
+        Source::Tree { from, .. } => (path(&from.path)?, Value::Number(0), libc::MS_BIND, Value::Number(0)),
+        Source::Detached(_) => return Ok(()),
+    };
+    builder.call("mount", libc::SYS_mount, [source, place, kind, Value::Number(flags), data]);
+    Ok(())
+}
+
+/// Changes the working directory, and gives the path of the target from there.
+fn enter(builder: &mut Builder<'_>, target: &Target) -> Result<Value, Error> {
+    let Some(root) = target.root.map(|root| builder.slot(root)) else { return path(&target.path) };
+    if target.fresh {
+        builder.call("fchdir", libc::SYS_fchdir, [Value::Slot(root)]);
+        return path(&target.path);
+    }
+    let place = builder.temporary();
+    match target.make {
+        Some(kind) => files::target(builder, root, &target.path, kind, place)?,
+        None => files::resolve(builder, root, &target.path, place)?,
+    }
+    builder.call("fchdir", libc::SYS_fchdir, [Value::Slot(place)]);
+    builder.close_temporary(place);
+    Ok(Value::Bytes(b".\0".to_vec()))
+}
+
+/// The options as one string.
+fn joined(options: &[MountOption]) -> OsString {
+    let mut all = OsString::new();
+    for option in options {
+        if !all.is_empty() {
+            all.push(",");
+        }
+        match option {
+            MountOption::Flag(key) => all.push(key),
+            MountOption::Value(key, value) => {
+                all.push(key);
+                all.push("=");
+                all.push(value);
+            }
+            MountOption::Descriptor(..) => {}
+        }
+    }
+    all
+}
