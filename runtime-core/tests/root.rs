@@ -23,7 +23,7 @@ fn directory_is_the_root_and_nothing_else_of_the_host_is_there() {
     require!(can_isolate(), "namespaces");
     let root = Box::with_mount_points();
     std::fs::write(root.path().join("here"), "content").expect("write");
-    let script = "cat /here; echo; ls -d /etc /home /var /work 2>/dev/null | wc -l; echo new > /made; grep -c . /proc/self/mountinfo";
+    let script = "cat /here; echo; ls -d /etc /home /var /opt 2>/dev/null | wc -l; echo new > /made; grep -c . /proc/self/mountinfo";
     let output = text(&mut root.shell(script));
     let lines: Vec<_> = output.lines().collect();
     assert_eq!(lines[..2], ["content", "0"]);
