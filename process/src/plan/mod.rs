@@ -63,6 +63,7 @@ pub struct Plan {
     pub rendezvous: bool,
     /// The rendezvous maps the caller's own user to id 0 of the new user namespace. The process then waits for that
     /// before it executes the init, as root, instead of carrying its capabilities over the exec, which takes longer.
+    /// Meanwhile it makes the network, ipc, uts and cgroup namespaces by itself.
     /// Needs [`rendezvous`](Self::rendezvous) and [`Namespaces::USER`]. Not for a caller that is neither privileged nor
     /// dumpable: it could not open the files of the process before the exec.
     pub maps_root: bool,

@@ -34,7 +34,8 @@ pub enum Step {
         /// A directory descriptor of a procfs that shows the init.
         proc: Slot,
     },
-    /// Moves the process into a cgroup v1 by writing `0` to its open `tasks` file.
+    /// Moves the process into a cgroup v1 by writing `0` to its open `tasks` file. A cgroup namespace that is to be rooted
+    /// there must be made after it, by [`Unshare`](Self::Unshare), and not with the process.
     EnterCgroup {
         /// The `tasks` file, open for writing.
         tasks: Slot,
