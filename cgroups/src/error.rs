@@ -1,0 +1,170 @@
+//! The one error type of the crate: one variant for each operation that can fail, with its operands.
+
+use crate::{CgroupPath, Controller, Errno, PathFault, Version};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The result of this crate's functions.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What failed, on what, and why.
+///
+/// `Display` ends with the kernel's name of the reason where the kernel gave one:
+/// `write "64M" to /sys/fs/cgroup/job/memory.max: EINVAL (Invalid argument)`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or directory could not be opened.
+    #[error("open {path}: {errno}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// A file could not be read.
+    #[error("read {path}: {errno}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// A control file refused a value.
+    #[error("write {value:?} to {path}: {errno}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What was written, by one call.
+        value: String,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// A control file took only a part of a value.
+    #[error("write {value:?} to {path}: only {written} bytes were taken")]
+    ShortWrite {
+        /// The file.
+        path: PathBuf,
+        /// What was to be written.
+        value: String,
+        /// How many bytes were taken.
+        written: usize,
+    },
+    /// A file does not have the form that the kernel's documents give it.
+    #[error("{path} has the line {line:?}: {expected} expected")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// The line, or what there is of it.
+        line: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// A cgroup could not be made.
+    #[error("make the cgroup {path}: {errno}")]
+    Create {
+        /// Its directory.
+        path: PathBuf,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// A cgroup could not be removed.
+    #[error("remove the cgroup {path}: {errno}")]
+    Remove {
+        /// Its directory.
+        path: PathBuf,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// Owner and group of a file of a cgroup could not be changed.
+    #[error("give {path} to {uid}:{gid}: {errno}")]
+    Chown {
+        /// The file.
+        path: PathBuf,
+        /// The new owner.
+        uid: u32,
+        /// The new group.
+        gid: u32,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// Something that is no cgroup file system where one was expected.
+    #[error("{path} is not on a cgroup file system")]
+    NotCgroup {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// No cgroup file system is mounted, or none that this process can see.
+    #[error("no cgroup file system is mounted")]
+    NotMounted,
+    /// A path cannot be that of a cgroup.
+    #[error("path of a cgroup: {0}")]
+    Path(#[from] PathFault),
+    /// A controller is not there for a cgroup.
+    #[error("no controller {controller} for the cgroup {path}: {reason}")]
+    NoController {
+        /// The controller.
+        controller: Controller,
+        /// The cgroup.
+        path: CgroupPath,
+        /// Why it is not there.
+        reason: String,
+    },
+    /// The version of a cgroup does not have what was asked for.
+    #[error("cgroup {version} has no {what}")]
+    Unsupported {
+        /// The version of the hierarchy.
+        version: Version,
+        /// What it does not have.
+        what: &'static str,
+    },
+    /// A value that cannot be set, found before anything was written.
+    #[error("{what} cannot be {value}: {expected}")]
+    Value {
+        /// The setting.
+        what: &'static str,
+        /// The value.
+        value: String,
+        /// What it can be.
+        expected: &'static str,
+    },
+    /// Something did not happen in time.
+    #[error("{what} of the cgroup {path} did not happen within {} ms", after.as_millis())]
+    Timeout {
+        /// What was waited for.
+        what: &'static str,
+        /// The cgroup.
+        path: CgroupPath,
+        /// How long.
+        after: Duration,
+    },
+    /// A system call failed that has no file as its operand.
+    #[error("{call}: {errno}")]
+    Call {
+        /// The call.
+        call: &'static str,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+}
+
+impl Error {
+    /// The kernel's error number, where the kernel refused.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Open { errno, .. }
+            | Self::Read { errno, .. }
+            | Self::Write { errno, .. }
+            | Self::Create { errno, .. }
+            | Self::Remove { errno, .. }
+            | Self::Chown { errno, .. }
+            | Self::Call { errno, .. } => Some(*errno),
+            _ => None,
+        }
+    }
+
+    /// Whether the cgroup was removed meanwhile: its files are gone, or refuse because it is dead.
+    pub fn is_gone(&self) -> bool {
+        self.errno().is_some_and(|errno| [libc::ENOENT, libc::ENODEV].contains(&errno.number()))
+    }
+}

@@ -1,0 +1,21 @@
+//! What a process may use: Linux control groups.
+#![deny(unsafe_code)]
+
+mod cgroup;
+mod controller;
+mod dir;
+mod errno;
+mod error;
+mod hierarchy;
+mod path;
+mod value;
+mod version;
+
+pub use cgroup::Cgroup;
+pub use controller::{Controller, Controllers};
+pub use errno::Errno;
+pub use error::{Error, Result};
+pub use hierarchy::{Hierarchies, Hierarchy};
+pub use path::{CgroupPath, PathFault};
+pub use value::{Bytes, BytesFault, DeviceNumber, DeviceNumberFault, Limit};
+pub use version::Version;
