@@ -1,8 +1,7 @@
-//! The command line.
-
-use std::path::PathBuf;
+//! The command line of `spawn`.
 
 use crate::case::Case;
+use crate::flags::{self, Flags};
 
 const EXAMPLES: &str = "\
 Examples (flags come after `--`; files are written relative to the folder `benches`, so give full paths):
@@ -15,27 +14,15 @@ Examples (flags come after `--`; files are written relative to the folder `bench
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "spawn", about, after_help = EXAMPLES)]
 pub struct Args {
-    /// Write one JSON object per line and result to FILE
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Draw the medians into FILE
-    #[arg(long, value_name = "FILE")]
-    pub svg: Option<PathBuf>,
-    /// End within 30 seconds, with fewer samples
-    #[arg(long)]
-    pub quick: bool,
+    /// Those of all benches
+    #[command(flatten)]
+    pub flags: Flags,
     /// Run these cases only (repeat, or separate by commas)
     #[arg(long, value_name = "CASE", value_enum, value_delimiter = ',', ignore_case = true)]
     pub case: Vec<Case>,
     /// Run these subjects only (repeat, or separate by commas); without `floor` there are no ratios to it
     #[arg(long, value_name = "SUBJECT", value_delimiter = ',', value_parser = crate::subjects::NAMES)]
     pub subject: Vec<String>,
-    /// Samples of each subject in each case
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub samples: u32,
-    /// Given by cargo
-    #[arg(long, hide = true)]
-    pub bench: bool,
     /// Measures one case in this process after giving it many mounts; the answer is one line of JSON
     #[arg(long, hide = true)]
     pub inside: bool,
@@ -47,12 +34,12 @@ pub struct Args {
 impl Args {
     /// The chosen cases, in the usual order.
     pub fn cases(&self) -> Vec<Case> {
-        Case::ALL.into_iter().filter(|case| self.case.is_empty() || self.case.contains(case)).collect()
+        flags::chosen(Case::ALL, &self.case)
     }
 
     /// Whether a subject was chosen.
     pub fn wants(&self, subject: &str) -> bool {
-        self.subject.is_empty() || self.subject.iter().any(|name| name == subject)
+        flags::wants(&self.subject, subject)
     }
 }
 

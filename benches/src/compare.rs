@@ -3,7 +3,7 @@
 use crate::outcome::{Outcome, Row};
 
 const US: &str = "cofferdam";
-const OTHERS: [&str; 7] = ["fork", "std", "crun", "runc", "youki", "bwrap", "unshare"];
+const OTHERS: [&str; 8] = ["fork", "cgroups-rs", "std", "crun", "runc", "youki", "bwrap", "unshare"];
 
 /// One line for each other subject that was measured, with all cases; the library stands for us, the floor while it
 /// is not measured.

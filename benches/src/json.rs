@@ -12,7 +12,7 @@ use crate::outcome::{Outcome, Row};
 /// One line. The README explains each field.
 #[derive(Debug, Serialize)]
 struct Record<'a> {
-    bench: &'static str,
+    bench: &'a str,
     case: &'a str,
     subject: &'a str,
     n: usize,
@@ -24,6 +24,8 @@ struct Record<'a> {
     per_second: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     per_second_one_thread: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    syscalls: Option<f64>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     lacks: &'a [String],
 }
@@ -44,8 +46,8 @@ impl Sink {
     }
 
     /// Writes all lines.
-    pub(crate) fn write(mut self, outcomes: &[Outcome]) -> Result<(), Error> {
-        let lines = lines(outcomes)?;
+    pub(crate) fn write(mut self, bench: &str, outcomes: &[Outcome]) -> Result<(), Error> {
+        let lines = lines(bench, outcomes)?;
         self.file.write_all(lines.as_bytes()).map_err(Error::io(format!("write {}", self.path.display())))?;
         println!("wrote {}", self.path.display());
         Ok(())
@@ -57,20 +59,20 @@ pub(crate) fn line(value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|error| Error::Inner(error.to_string()))
 }
 
-fn lines(outcomes: &[Outcome]) -> Result<String, Error> {
+fn lines(bench: &str, outcomes: &[Outcome]) -> Result<String, Error> {
     let mut text = String::new();
     for outcome in outcomes {
         for row in &outcome.rows {
-            text += &line(&record(outcome, row))?;
+            text += &line(&record(bench, outcome, row))?;
             text += "\n";
         }
     }
     Ok(text)
 }
 
-fn record<'a>(outcome: &'a Outcome, row: &'a Row) -> Record<'a> {
+fn record<'a>(bench: &'a str, outcome: &'a Outcome, row: &'a Row) -> Record<'a> {
     Record {
-        bench: "spawn",
+        bench,
         case: &outcome.case,
         subject: &row.subject,
         n: row.n,
@@ -80,6 +82,7 @@ fn record<'a>(outcome: &'a Outcome, row: &'a Row) -> Record<'a> {
         vs_floor: outcome.vs_floor(row).map(|ratio| round(ratio, 1000.0)),
         per_second: row.rate.map(|rate| round(rate.per_second, 10.0)),
         per_second_one_thread: row.rate.map(|rate| round(rate.per_second_one_thread, 10.0)),
+        syscalls: row.syscalls.map(|calls| round(calls, 10.0)),
         lacks: &row.lacks,
     }
 }
@@ -95,7 +98,7 @@ mod tests {
 
     #[test]
     fn lines_have_the_promised_fields() {
-        let text = lines(&[sample_outcome()]).unwrap();
+        let text = lines("spawn", &[sample_outcome()]).unwrap();
         let first = text.lines().next().unwrap();
         assert_eq!(
             first,
@@ -109,6 +112,6 @@ mod tests {
     fn without_the_floor_there_is_no_ratio() {
         let mut outcome = sample_outcome();
         outcome.rows.remove(0);
-        assert!(lines(&[outcome]).unwrap().contains(r#""vs_floor":null"#));
+        assert!(lines("spawn", &[outcome]).unwrap().contains(r#""vs_floor":null"#));
     }
 }

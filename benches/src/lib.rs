@@ -15,9 +15,11 @@
 mod readme {}
 
 pub mod args;
+mod bench;
 pub mod case;
 mod compare;
 pub mod error;
+pub mod flags;
 #[allow(unsafe_code)]
 pub mod floor;
 mod json;

@@ -32,6 +32,8 @@ pub struct Row {
     pub lacks: Vec<String>,
     /// The throughput, where threads spawn at once.
     pub rate: Option<Rate>,
+    /// The system calls of one run, where they were counted.
+    pub syscalls: Option<f64>,
 }
 
 /// Spawns per second.
@@ -90,6 +92,7 @@ pub(crate) fn sample_outcome() -> Outcome {
         p99_us: p50_us * 2.0,
         lacks: Vec::new(),
         rate: None,
+        syscalls: None,
     };
     Outcome {
         case: "sandbox".to_owned(),

@@ -39,6 +39,9 @@ fn table(outcome: &Outcome) -> Table {
     if rates {
         header.extend(["spawns/s", "one thread", "x one thread"]);
     }
+    if outcome.rows.iter().any(|row| row.syscalls.is_some()) {
+        header.push("system calls");
+    }
     table.set_header(header);
     for row in &outcome.rows {
         table.add_row(cells(outcome, row));
@@ -55,13 +58,20 @@ fn cells(outcome: &Outcome, row: &Row) -> Vec<String> {
     let ratio = outcome.vs_floor(row).map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
     let mark = if row.lacks.is_empty() { "" } else { " *" };
     let mut cells = vec![format!("{}{mark}", row.subject), row.n.to_string()];
-    cells.extend([row.min_us, row.p50_us, row.p99_us].map(|us| format!("{us:.0}")));
+    cells.extend([row.min_us, row.p50_us, row.p99_us].map(micros));
     cells.push(ratio);
     if let Some(rate) = row.rate {
         cells.extend([rate.per_second, rate.per_second_one_thread].map(|rate| format!("{rate:.0}")));
         cells.push(format!("{:.2}", rate.per_second / rate.per_second_one_thread));
     }
+    cells.extend(row.syscalls.map(|calls| format!("{calls:.1}")));
     cells
+}
+
+/// Three digits, so that short operations differ.
+fn micros(us: f64) -> String {
+    let digits = if us < 10.0 { 2 } else { usize::from(us < 100.0) };
+    format!("{us:.digits$}")
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Sampling: all subjects in each round, in an order that changes from round to round.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::Error;
@@ -27,12 +28,25 @@ impl Effort {
     }
 }
 
+/// Something that is timed again and again.
+pub(crate) trait Measure: fmt::Debug {
+    /// One run; answers with the time of the part that counts.
+    fn measure(&mut self) -> Result<Duration, Error>;
+}
+
+/// A spawn counts as a whole.
+impl Measure for Box<dyn Runner> {
+    fn measure(&mut self) -> Result<Duration, Error> {
+        time(self.as_mut())
+    }
+}
+
 /// A subject that proved itself, ready to be measured.
 #[derive(Debug)]
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     pub(crate) lacks: Vec<String>,
-    pub(crate) runner: Box<dyn Runner>,
+    pub(crate) runner: Box<dyn Measure>,
 }
 
 /// Measures all contenders; one that fails on the way is left out, with the reason.
@@ -41,7 +55,7 @@ pub(crate) struct Contender {
 /// memory or time (a fork of gigabytes) caches are cold, and the one after it would pay.
 pub(crate) fn sample(
     contenders: Vec<Contender>,
-    mut spacer: Option<Box<dyn Runner>>,
+    mut spacer: Option<Box<dyn Measure>>,
     effort: Effort,
 ) -> (Vec<Row>, Vec<Skipped>) {
     let mut lanes: Vec<Lane> = contenders.into_iter().map(Lane::new).collect();
@@ -52,7 +66,7 @@ pub(crate) fn sample(
     let mut done = 0;
     while !effort.enough(done) {
         for index in shuffle.order(lanes.len()) {
-            if spacer.as_mut().is_some_and(|spacer| spacer.run().is_err()) {
+            if spacer.as_mut().is_some_and(|spacer| spacer.measure().is_err()) {
                 spacer = None;
             }
             // What the subject itself needs is warm for everyone, not only for the spacer's own kind.
@@ -73,7 +87,7 @@ pub(crate) fn sample(
     (rows, skipped)
 }
 
-/// One timed run.
+/// One timed run of a spawn.
 pub(crate) fn time(runner: &mut dyn Runner) -> Result<Duration, Error> {
     let start = Instant::now();
     let status = runner.run()?;
@@ -103,7 +117,7 @@ impl Lane {
         if self.failed.is_some() {
             return;
         }
-        match time(self.contender.runner.as_mut()) {
+        match self.contender.runner.measure() {
             Ok(took) if keep => self.times.push(took),
             Ok(_) => {}
             Err(error) => self.failed = Some(error),
@@ -125,7 +139,7 @@ impl Lane {
 /// The figures of a subject.
 pub(crate) fn row(name: &str, summary: Summary, lacks: Vec<String>) -> Row {
     let Summary { n, min_us, p50_us, p99_us } = summary;
-    Row { subject: name.to_owned(), n, min_us, p50_us, p99_us, lacks, rate: None }
+    Row { subject: name.to_owned(), n, min_us, p50_us, p99_us, lacks, rate: None, syscalls: None }
 }
 
 /// A subject that failed while it was measured.
@@ -174,7 +188,8 @@ mod tests {
     }
 
     fn contender(after: usize) -> Contender {
-        Contender { name: "fake", lacks: Vec::new(), runner: Box::new(Fake(after)) }
+        let runner: Box<dyn Runner> = Box::new(Fake(after));
+        Contender { name: "fake", lacks: Vec::new(), runner: Box::new(runner) }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::case::{Case, Setting, Shape};
 use crate::outcome::{Outcome, Skipped};
 use crate::peers;
 use crate::probe;
-use crate::sample::{self, Contender, Effort};
+use crate::sample::{self, Contender, Effort, Measure};
 use crate::setting::{self, Ballast};
 use crate::stage::{Program, Stage, Task};
 use crate::subjects::{self, Floor, Runner, Skip, Subject};
@@ -39,7 +39,7 @@ struct Ready {
 impl<'a> Session<'a> {
     /// Looks for the subjects.
     pub(crate) fn new(stage: Stage, args: &'a Args) -> Session<'a> {
-        let limit = Duration::from_secs(if args.quick { 2 } else { 10 });
+        let limit = Duration::from_secs(if args.flags.quick { 2 } else { 10 });
         let ours = subjects::ours().into_iter().filter(|subject| args.wants(subject.name()));
         let ours = ours.map(|subject| Entry { name: subject.name(), peer: false, subject: Ok(subject) });
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -67,13 +67,14 @@ impl<'a> Session<'a> {
 
     /// Measures a case in this process as it is.
     pub(crate) fn here(&self, case: Case, deadline: Option<Instant>) -> Outcome {
-        let effort = Effort { rounds: usize::try_from(self.args.samples).unwrap_or(usize::MAX), deadline };
+        let effort =
+            Effort { rounds: usize::try_from(self.args.flags.samples).unwrap_or(usize::MAX), deadline };
         let (ready, mut skipped) = self.ready(case);
         let (rows, failed) = if let Setting::Threads(_) = case.setting() {
             threads::measure(ready.into_iter().map(Team::from).collect(), effort)
         } else {
             let contenders = ready.into_iter().filter_map(Ready::contender).collect();
-            sample::sample(contenders, self.runner(&Floor, case.shape()).ok(), effort)
+            sample::sample(contenders, self.spacer(case.shape()), effort)
         };
         skipped.extend(failed);
         Outcome { case: case.name().to_owned(), rows, skipped }
@@ -115,14 +116,22 @@ impl<'a> Session<'a> {
         Ok(Ready { name: entry.name, lacks, runners })
     }
 
+    fn spacer(&self, shape: Shape) -> Option<Box<dyn Measure>> {
+        self.runner(&Floor, shape).ok().map(measured)
+    }
+
     fn runner(&self, subject: &dyn Subject, shape: Shape) -> Result<Box<dyn Runner>, Skip> {
         subject.prepare(&Task { stage: &self.stage, shape, program: Program::Workload, output: None })
     }
 }
 
+fn measured(runner: Box<dyn Runner>) -> Box<dyn Measure> {
+    Box::new(runner)
+}
+
 impl Ready {
     fn contender(mut self) -> Option<Contender> {
-        let runner = self.runners.pop()?;
+        let runner = measured(self.runners.pop()?);
         Some(Contender { name: self.name, lacks: self.lacks, runner })
     }
 }

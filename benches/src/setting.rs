@@ -61,8 +61,8 @@ fn available_memory() -> Result<usize, Error> {
 pub(crate) fn in_own_process(case: Case, args: &Args, deadline: Option<Instant>) -> Result<Outcome, Error> {
     let program = std::env::current_exe().map_err(Error::io("find the bench's own program"))?;
     let mut command = Command::new(program);
-    command.args(["--inside", "--case", case.name(), "--samples", &args.samples.to_string()]);
-    if args.quick {
+    command.args(["--inside", "--case", case.name(), "--samples", &args.flags.samples.to_string()]);
+    if args.flags.quick {
         command.arg("--quick");
     }
     if !args.subject.is_empty() {

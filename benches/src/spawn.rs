@@ -7,57 +7,34 @@ use clap::Parser;
 
 use crate::Error;
 use crate::args::Args;
-use crate::case::{Case, Setting};
+use crate::bench::{self, About, Bench};
+use crate::case::Setting;
+use crate::json;
 use crate::session::Session;
 use crate::setting;
 use crate::stage::Stage;
-use crate::{json, plot, report};
 
-/// What `--quick` plans with; the least number of rounds may take a case beyond its share.
-const QUICK: Duration = Duration::from_secs(24);
+pub(crate) const ABOUT: About = About {
+    name: "spawn",
+    title: "Start an isolated process and see it end",
+    timed: "from before the spawn until the exit was reaped",
+};
 
 /// Runs the bench with the arguments of this process.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    let done = if args.inside { inside(&args) } else { outside(&args) };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("spawn: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    bench::exit(&ABOUT, if args.inside { inside(&args) } else { outside(&args) })
 }
 
 fn outside(args: &Args) -> Result<(), Error> {
-    let json = args.json.as_deref().map(json::Sink::create).transpose()?;
-    let svg = args.svg.as_deref().map(plot::Sink::create).transpose()?;
-    let start = Instant::now();
+    let bench = Bench::new(&ABOUT, &args.flags)?;
     let mut session = Session::new(Stage::new()?, args);
-    let cases = args.cases();
-    let mut outcomes = Vec::new();
-    for (done, case) in cases.iter().enumerate() {
-        let left = QUICK.saturating_sub(start.elapsed());
-        let deadline = args.quick.then(|| Instant::now() + share(left, &cases[done..]));
-        let outcome = session.case(*case, deadline);
-        report::print(&outcome);
+    let cases: Vec<_> = args.cases().into_iter().map(|case| (case, case.weight())).collect();
+    bench.run(&cases, |case, deadline| {
+        let outcome = session.case(case, deadline);
         session.drop_hung(&outcome);
-        outcomes.push(outcome);
-    }
-    report::print_peers(&outcomes);
-    if let Some(sink) = json {
-        sink.write(&outcomes)?;
-    }
-    if let Some(sink) = svg {
-        sink.write(&outcomes)?;
-    }
-    Ok(())
-}
-
-/// What the first of `cases` may take of the time that is left for all of them.
-fn share(left: Duration, cases: &[Case]) -> Duration {
-    let all: u32 = cases.iter().map(|case| case.weight()).sum();
-    cases.first().map_or(left, |first| left * first.weight() / all.max(1))
+        Ok(outcome)
+    })
 }
 
 /// The measuring process of a case that needs mounts of its own.

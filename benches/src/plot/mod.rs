@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use plotters::prelude::*;
 
 use crate::Error;
+use crate::bench::About;
 use crate::outcome::Outcome;
 use paint::{COLUMNS, Canvas, WIDTH};
 use panel::Panel;
@@ -31,15 +32,15 @@ impl Sink {
     }
 
     /// Draws all cases that have results.
-    pub(crate) fn write(self, outcomes: &[Outcome]) -> Result<(), Error> {
-        let image = draw(outcomes)?;
+    pub(crate) fn write(self, about: &About, outcomes: &[Outcome]) -> Result<(), Error> {
+        let image = draw(about, outcomes)?;
         std::fs::write(&self.path, image).map_err(Error::io(format!("write {}", self.path.display())))?;
         println!("wrote {}", self.path.display());
         Ok(())
     }
 }
 
-fn draw(outcomes: &[Outcome]) -> Result<String, Error> {
+fn draw(about: &About, outcomes: &[Outcome]) -> Result<String, Error> {
     let panels: Vec<Panel> = outcomes.iter().filter_map(Panel::new).collect();
     let rows: Vec<&[Panel]> = panels.chunks(COLUMNS).collect();
     let body: i32 = rows.iter().map(|row| paint::height(row)).sum();
@@ -47,7 +48,7 @@ fn draw(outcomes: &[Outcome]) -> Result<String, Error> {
     let size = (WIDTH.unsigned_abs(), (HEAD + body + FOOT).unsigned_abs());
     let area = SVGBackend::with_string(&mut image, size).into_drawing_area();
     let canvas = Canvas::new(&area);
-    let done = canvas.head("Start an isolated process and see it end").and_then(|()| {
+    let done = canvas.head(about).and_then(|()| {
         let mut top = HEAD;
         for row in rows {
             for (column, panel) in row.iter().enumerate() {
@@ -67,6 +68,7 @@ fn draw(outcomes: &[Outcome]) -> Result<String, Error> {
 mod tests {
     use super::*;
     use crate::outcome::{Rate, sample_outcome};
+    use crate::spawn::ABOUT;
 
     #[test]
     fn every_subject_and_its_figure_are_in_the_picture() {
@@ -75,7 +77,7 @@ mod tests {
         for row in &mut threads.rows {
             row.rate = Some(Rate { per_second: 1234.0, per_second_one_thread: 1000.0 });
         }
-        let image = draw(&[sample_outcome(), threads]).unwrap();
+        let image = draw(&ABOUT, &[sample_outcome(), threads]).unwrap();
         for part in ["sandbox", "cofferdam", "110 µs", "2.2 ms", "1234/s (1.2x)", "</svg>"] {
             assert!(image.contains(part), "{part} in\n{image}");
         }
@@ -83,6 +85,6 @@ mod tests {
 
     #[test]
     fn nothing_measured_gives_an_empty_picture() {
-        assert!(draw(&[Outcome::skipped("user", "no")]).unwrap().contains("</svg>"));
+        assert!(draw(&ABOUT, &[Outcome::skipped("user", "no")]).unwrap().contains("</svg>"));
     }
 }

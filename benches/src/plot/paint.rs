@@ -4,6 +4,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use crate::bench::About;
+
 use super::panel::{Bar, Panel};
 
 pub(super) const COLUMNS: usize = 3;
@@ -38,11 +40,10 @@ impl<'a, 'b> Canvas<'a, 'b> {
     }
 
     /// Background and heading.
-    pub(super) fn head(&self, text: &str) -> Done {
+    pub(super) fn head(&self, about: &About) -> Done {
         self.0.fill(&WHITE)?;
-        self.text(text, (MARGIN, 12), Font::big())?;
-        let how = "from before the spawn until the exit was reaped; logarithmic scale";
-        self.text(how, (MARGIN, 40), Font::small())
+        self.text(about.title, (MARGIN, 12), Font::big())?;
+        self.text(&format!("{}; logarithmic scale", about.timed), (MARGIN, 40), Font::small())
     }
 
     /// The remark below.
