@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# The tools, and the kernel: a Debian package, unpacked once into the cache. Sourced by `run`.
+
+# Sets `virtiofsd`; names the package of what is missing.
+find_tools() {
+    local pair path
+    for pair in qemu-system-x86_64:qemu-system-x86 busybox:busybox-static modprobe:kmod depmod:kmod xz:xz-utils \
+        apt-get:apt dpkg-deb:dpkg flock:util-linux setpriv:util-linux setsid:util-linux; do
+        command -v "${pair%%:*}" >/dev/null || die "no ${pair%%:*}: install ${pair#*:}"
+    done
+    virtiofsd=''
+    # A part of qemu up to Debian 12, a package of its own since.
+    for path in /usr/lib/qemu/virtiofsd /usr/libexec/virtiofsd /usr/lib/virtiofsd; do
+        [[ -x $path ]] && virtiofsd=$path && break
+    done
+    [[ -n $virtiofsd ]] || die "no virtiofsd: install virtiofsd"
+    # The guest starts from it, before it has any library.
+    [[ -x /bin/busybox ]] || die "no /bin/busybox: install busybox-static"
+}
+
+# The package to take if none was named: Debian's own has another version in each release.
+kernel_package() {
+    local name
+    for name in linux-image-6.12-cloud-amd64 linux-image-cloud-amd64; do
+        if apt-cache show "$name" >/dev/null 2>&1; then
+            printf '%s' "$name"
+            return
+        fi
+    done
+    die "apt knows no kernel: run apt-get update"
+}
+
+# Sets `kernel`: a directory with `vmlinuz`, `overlay.ko` and `lib/modules`. Unpacked under a lock, and put in place by
+# a rename. To have a newer version of it, remove the directory.
+find_kernel() {
+    local lock
+    [[ -n $package ]] || package=$(cached_package)
+    kernel=$cache/$package
+    [[ ! -d $kernel ]] || return 0
+    exec {lock}>"$cache/lock"
+    flock "$lock"
+    [[ -d $kernel ]] || unpack_kernel
+    exec {lock}>&-
+}
+
+# What is unpacked already needs no package lists.
+cached_package() {
+    local name=linux-image-6.12-cloud-amd64
+    if [[ -d $cache/$name ]]; then printf '%s' "$name"; else kernel_package; fi
+}
+
+unpack_kernel() {
+    local real new
+    real=$(apt-cache depends "$package" | sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1)
+    new=$(mktemp -d "$cache/new.XXXXXX")
+    # A metapackage depends on the kernel.
+    if ! (cd "$new" && apt-get -qq -o APT::Sandbox::User=root download "${real:-$package}" && unpack ./*.deb) >&2; then
+        rm -rf "$new"
+        die "the kernel ${real:-$package} cannot be had"
+    fi
+    chmod 755 "$new"
+    mv "$new" "$kernel"
+}
+
+unpack() {
+    dpkg-deb -x "$1" . && rm "$1" && depmod -b . "$(ls lib/modules)" && mv boot/vmlinuz-* vmlinuz &&
+        # The only module that is loaded before modprobe can be.
+        xz -dc lib/modules/*/kernel/fs/overlayfs/overlay.ko.xz >overlay.ko
+}
