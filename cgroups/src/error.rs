@@ -1,6 +1,8 @@
 //! The one error type of the crate: one variant for each operation that can fail, with its operands.
 
-use crate::{CgroupPath, Controller, Errno, PathFault, Version};
+use crate::{
+    CgroupPath, Controller, Controllers, EnableFault, Errno, MoveFault, PathFault, Skipped, Version,
+};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -97,6 +99,94 @@ pub enum Error {
     /// No cgroup file system is mounted, or none that this process can see.
     #[error("no cgroup file system is mounted")]
     NotMounted,
+    /// Cgroup file systems are mounted, and this process can use none of them.
+    #[error("no mounted cgroup file system can be used: {}", list(skipped))]
+    NoneUsable {
+        /// All of them, and why not.
+        skipped: Vec<Skipped>,
+    },
+    /// No hierarchy has the cgroup, or none was chosen to make it in.
+    #[error("no hierarchy has a directory for the cgroup {path}")]
+    NoPart {
+        /// The cgroup.
+        path: CgroupPath,
+    },
+    /// There is no cgroup in which this process may make others.
+    #[error(
+        "no cgroup is delegated to this process: it may write to none from its own upwards; \
+             `systemd-run --user --scope -p Delegate=yes` starts a program in one"
+    )]
+    NotDelegated,
+    /// Refused, as it would be done to all that the hierarchy shows.
+    #[error("the cgroup at the mount point {path} cannot be {what}")]
+    Root {
+        /// What was asked for.
+        what: &'static str,
+        /// The mount point.
+        path: PathBuf,
+    },
+    /// A cgroup could not be removed as there are processes in it.
+    #[error("remove the cgroup {path}: it has processes, {}", list(pids))]
+    NotEmpty {
+        /// Its directory.
+        path: PathBuf,
+        /// Some of the processes, as the pid namespace of the caller numbers them; 0 for those outside of it.
+        pids: Vec<u32>,
+    },
+    /// Controllers could not be enabled for the cgroups in a cgroup.
+    #[error("enable {controllers}: {why}")]
+    Enable {
+        /// The controllers.
+        controllers: Controllers,
+        /// Where it failed, and why.
+        why: EnableFault,
+    },
+    /// A process or thread could not be moved into a cgroup.
+    #[error("move {pid} into the cgroup {path}: {why}")]
+    Move {
+        /// The process or thread.
+        pid: u32,
+        /// The directory of the cgroup.
+        path: PathBuf,
+        /// Why not.
+        why: MoveFault,
+    },
+    /// The cgroup is of a threaded type, or would be, which this crate does not support; see `cgroup.type`.
+    #[error("the cgroup {path} is a threaded one, which is not supported")]
+    Threaded {
+        /// Its directory.
+        path: PathBuf,
+    },
+    /// A cgroup could not be thawed or killed, as one above it is frozen.
+    #[error("the cgroup {path} stays frozen, as one above it is")]
+    FrozenAbove {
+        /// Its directory.
+        path: PathBuf,
+    },
+    /// Refused, as it would be done to the process that asks for it.
+    #[error("the cgroup {path} cannot be {what} by a process in it")]
+    Caller {
+        /// What was asked for.
+        what: &'static str,
+        /// Its directory.
+        path: PathBuf,
+    },
+    /// A process could not be killed.
+    #[error("kill the process {pid}: {errno}")]
+    Signal {
+        /// The process.
+        pid: u32,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// A cgroup could not be locked.
+    #[error("lock the cgroup {path}: {errno}")]
+    Lock {
+        /// Its directory.
+        path: PathBuf,
+        /// The kernel's reason.
+        errno: Errno,
+    },
     /// A path cannot be that of a cgroup.
     #[error("path of a cgroup: {0}")]
     Path(#[from] PathFault),
@@ -148,6 +238,11 @@ pub enum Error {
     },
 }
 
+/// Words with commas between.
+fn list<T: ToString>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
 impl Error {
     /// The kernel's error number, where the kernel refused.
     pub fn errno(&self) -> Option<Errno> {
@@ -158,7 +253,11 @@ impl Error {
             | Self::Create { errno, .. }
             | Self::Remove { errno, .. }
             | Self::Chown { errno, .. }
+            | Self::Signal { errno, .. }
+            | Self::Lock { errno, .. }
             | Self::Call { errno, .. } => Some(*errno),
+            Self::Enable { why, .. } => why.errno(),
+            Self::Move { why, .. } => Some(why.errno()),
             _ => None,
         }
     }

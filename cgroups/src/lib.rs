@@ -11,11 +11,13 @@ mod path;
 mod value;
 mod version;
 
-pub use cgroup::Cgroup;
+pub use cgroup::{Cgroup, EnableFault, FreezerState, MoveFault};
 pub use controller::{Controller, Controllers};
 pub use errno::Errno;
 pub use error::{Error, Result};
-pub use hierarchy::{Hierarchies, Hierarchy};
+pub use hierarchy::{
+    Delegation, Hierarchies, Hierarchy, Membership, Mode, MountEntry, SkipReason, Skipped, Unavailable,
+};
 pub use path::{CgroupPath, PathFault};
 pub use value::{Bytes, BytesFault, DeviceNumber, DeviceNumberFault, Limit};
 pub use version::Version;

@@ -34,6 +34,12 @@ pub enum PathFault {
         /// `.` or `..`.
         component: OsString,
     },
+    /// A single name was expected, neither empty nor with slashes.
+    #[error("{name:?} is not the name of one cgroup")]
+    Name {
+        /// The text.
+        name: OsString,
+    },
     /// It has a byte that names of cgroups cannot have.
     #[error("{path:?} has a newline or a zero byte")]
     Byte {

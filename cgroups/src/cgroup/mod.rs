@@ -1,16 +1,51 @@
 //! One cgroup: its directory in each hierarchy that it has one in.
 
+mod add;
+mod cpuset;
+mod create;
+mod delegate;
+mod enable;
+mod freeze;
+mod kill;
+mod lock;
+mod members;
+mod open;
+mod remove;
+mod wait;
+
 use crate::dir::Dir;
-use crate::{CgroupPath, Controller, Hierarchies, Version};
+use crate::{CgroupPath, Controller, Error, Hierarchies, Hierarchy, Result, Version};
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+
+pub use add::MoveFault;
+pub use enable::EnableFault;
+pub use freeze::FreezerState;
 
 /// A cgroup, held by descriptors.
 ///
 /// On a v2 host it is one directory; on v1 one for each hierarchy it was made in, and on a hybrid host both. Its
 /// path can differ from hierarchy to hierarchy, as that of the process that made it can.
+///
+/// Dropping it leaves the cgroup as it is: it ends by [`Cgroup::kill`] and [`Cgroup::remove`].
+///
+/// ```no_run
+/// use cofferdam_cgroups::{Controller, Controllers, Hierarchies};
+/// use std::time::Duration;
+///
+/// let base = Hierarchies::discover()?.base()?;
+/// let pids = Controllers::from(Controller::Pids);
+/// base.enable(pids)?;
+/// let job = base.create("job", pids)?;
+/// job.add(std::process::id())?;
+/// // ... and once it is empty again:
+/// job.remove(Duration::from_secs(1))?;
+/// # Ok::<(), cofferdam_cgroups::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Cgroup {
     hierarchies: Hierarchies,
-    /// The v2 part first, if there is one.
+    /// The v2 part first, if there is one. There is at least one part.
     parts: Vec<Part>,
 }
 
@@ -26,6 +61,31 @@ pub(crate) struct Part {
 }
 
 impl Cgroup {
+    /// Its path below the mount point: in the v2 hierarchy if it has a part there, else in the first of the others.
+    pub fn path(&self) -> &CgroupPath {
+        static ROOT: CgroupPath = CgroupPath::root();
+        self.parts.first().map_or(&ROOT, |part| &part.path)
+    }
+
+    /// The hierarchies that it has a directory in, and its path in each; v2 first.
+    pub fn paths(&self) -> impl Iterator<Item = (&Hierarchy, &CgroupPath)> {
+        self.parts.iter().filter_map(|part| Some((self.hierarchies.get(part.hierarchy)?, &part.path)))
+    }
+
+    /// The hierarchies that it was found in.
+    pub fn hierarchies(&self) -> &Hierarchies {
+        &self.hierarchies
+    }
+
+    /// Its v2 directory, for `CLONE_INTO_CGROUP` of `clone3(2)`; none on a host with v1 only.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.unified().map(|part| part.dir.as_fd())
+    }
+
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
     /// The part on v2, if it has one.
     pub(crate) fn unified(&self) -> Option<&Part> {
         self.parts.iter().find(|part| part.version == Version::V2)
@@ -34,13 +94,30 @@ impl Cgroup {
     /// Where the files of a controller are: in the v1 hierarchy that serves it, else in the v2 part, should v2 know
     /// it at all. On v2 this does not say that the controller is enabled: its files may be missing.
     pub(crate) fn part_of(&self, controller: Controller) -> Option<&Part> {
-        let serves = |part: &&Part| {
-            part.version == Version::V1
-                && self.hierarchies.get(part.hierarchy).is_some_and(|h| h.controllers().contains(controller))
-        };
         // Accounting, the freezer and device programs are a part of every v2 cgroup.
         let on_v2 = controller.name(Version::V2).is_some()
             || matches!(controller, Controller::CpuAcct | Controller::Freezer | Controller::Devices);
-        self.parts.iter().find(serves).or_else(|| self.unified().filter(|_| on_v2))
+        self.v1_part_of(controller).or_else(|| self.unified().filter(|_| on_v2))
+    }
+
+    /// The part in the v1 hierarchy that serves a controller.
+    pub(crate) fn v1_part_of(&self, controller: Controller) -> Option<&Part> {
+        self.parts.iter().find(|part| {
+            part.version == Version::V1
+                && self.hierarchies.get(part.hierarchy).is_some_and(|h| h.controllers().contains(controller))
+        })
+    }
+
+    /// Refuses what would be done to all of the host.
+    fn refuse_root(&self, what: &'static str) -> Result<()> {
+        let root = self.parts.iter().find(|part| part.path.is_root());
+        root.map_or(Ok(()), |part| Err(Error::Root { what, path: part.dir.path().to_owned() }))
+    }
+}
+
+/// Its path.
+impl fmt::Display for Cgroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path().fmt(f)
     }
 }
