@@ -37,6 +37,15 @@ pub enum Error {
     /// The probing program did not leave the proof it must.
     #[error("did not run the program as asked: {0}")]
     Proof(String),
+    /// A library refused.
+    #[error("{0}")]
+    Library(String),
+    /// A subject said that it did what it did not do.
+    #[error("did not do what was asked: {0}")]
+    Undone(String),
+    /// Somebody ended the bench.
+    #[error("ended by a signal; what was made is removed")]
+    Interrupted,
     /// The surroundings of a case cannot be had.
     #[error("{0}")]
     Setting(String),

@@ -17,12 +17,14 @@ mod readme {}
 pub mod args;
 mod bench;
 pub mod case;
+pub mod cgroup;
 mod compare;
 pub mod error;
 pub mod flags;
 #[allow(unsafe_code)]
 pub mod floor;
 mod json;
+mod marks;
 pub mod outcome;
 pub mod peers;
 mod plot;

@@ -34,6 +34,8 @@ pub struct Row {
     pub rate: Option<Rate>,
     /// The system calls of one run, where they were counted.
     pub syscalls: Option<f64>,
+    /// Which ones.
+    pub calls: Option<String>,
 }
 
 /// Spawns per second.
@@ -93,6 +95,7 @@ pub(crate) fn sample_outcome() -> Outcome {
         lacks: Vec::new(),
         rate: None,
         syscalls: None,
+        calls: None,
     };
     Outcome {
         case: "sandbox".to_owned(),

@@ -14,6 +14,11 @@ pub(crate) fn print(outcome: &Outcome) {
     for row in outcome.rows.iter().filter(|row| !row.lacks.is_empty()) {
         println!("  {} does less than asked: {}", row.subject, row.lacks.join(", "));
     }
+    for row in &outcome.rows {
+        if let Some(calls) = &row.calls {
+            println!("  {}: {calls}", row.subject);
+        }
+    }
     for skipped in &outcome.skipped {
         println!(
             "  skipped{}: {}",

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::Error;
+use crate::marks;
 use crate::outcome::{Row, Skipped};
 use crate::stats::{self, Summary};
 use crate::subjects::{Runner, Skip};
@@ -87,6 +88,16 @@ pub(crate) fn sample(
     (rows, skipped)
 }
 
+/// Runs what is timed; a trace of the system calls shows where it begins and ends.
+pub(crate) fn timed<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<(T, Duration), Error> {
+    let start = Instant::now();
+    marks::mark();
+    let done = work();
+    marks::mark();
+    let took = start.elapsed();
+    Ok((done?, took))
+}
+
 /// One timed run of a spawn.
 pub(crate) fn time(runner: &mut dyn Runner) -> Result<Duration, Error> {
     let start = Instant::now();
@@ -139,7 +150,17 @@ impl Lane {
 /// The figures of a subject.
 pub(crate) fn row(name: &str, summary: Summary, lacks: Vec<String>) -> Row {
     let Summary { n, min_us, p50_us, p99_us } = summary;
-    Row { subject: name.to_owned(), n, min_us, p50_us, p99_us, lacks, rate: None, syscalls: None }
+    Row {
+        subject: name.to_owned(),
+        n,
+        min_us,
+        p50_us,
+        p99_us,
+        lacks,
+        rate: None,
+        syscalls: None,
+        calls: None,
+    }
 }
 
 /// A subject that failed while it was measured.

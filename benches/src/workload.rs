@@ -58,9 +58,9 @@ pub fn install(path: &Path, image: &[u8]) -> io::Result<()> {
 }
 
 const EAX: &[u8] = &[0xb8];
-const EDI: &[u8] = &[0xbf];
-const ESI: &[u8] = &[0xbe];
-const EDX: &[u8] = &[0xba];
+pub(crate) const EDI: &[u8] = &[0xbf];
+pub(crate) const ESI: &[u8] = &[0xbe];
+pub(crate) const EDX: &[u8] = &[0xba];
 
 fn place(data: &mut Vec<u8>, op: &Op) -> (u32, u32) {
     let (Op::Print(text) | Op::Show(text) | Op::Link(text)) = op;
@@ -101,12 +101,12 @@ fn emit(code: &mut Vec<u8>, op: &Op, address: u32, len: u32) {
     call(code, libc::SYS_write);
 }
 
-fn mov(code: &mut Vec<u8>, register: &[u8], value: u32) {
+pub(crate) fn mov(code: &mut Vec<u8>, register: &[u8], value: u32) {
     code.extend(register);
     code.extend(value.to_le_bytes());
 }
 
-fn call(code: &mut Vec<u8>, number: i64) {
+pub(crate) fn call(code: &mut Vec<u8>, number: i64) {
     mov(code, EAX, u32::try_from(number).unwrap_or(u32::MAX));
     code.extend([0x0f, 0x05]); // syscall
 }
@@ -116,7 +116,7 @@ fn length(bytes: &[u8]) -> u32 {
 }
 
 /// One loadable segment, readable and executable: header, data, code.
-fn image(data: &[u8], code: &[u8]) -> Vec<u8> {
+pub(crate) fn image(data: &[u8], code: &[u8]) -> Vec<u8> {
     let size = u64::from(HEADER + length(data) + length(code));
     let entry = u64::from(BASE + HEADER + length(data));
     let mut elf = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -6,16 +6,8 @@
 use std::ffi::CStr;
 use std::ptr;
 
+pub(super) use crate::sys::{Answer, answer};
 use crate::sys::{Reg, syscall};
-
-/// The answer of a call or its error number.
-pub(super) type Answer = Result<u64, i32>;
-
-/// Splits the kernel's answer.
-#[inline(always)]
-pub(super) fn answer(raw: i64) -> Answer {
-    u64::try_from(raw).map_err(|_| i32::try_from(-raw).unwrap_or(libc::EIO))
-}
 
 #[inline(always)]
 fn address(text: Option<&CStr>) -> *const libc::c_char {

@@ -1,10 +1,11 @@
-//! The unsafe ground: system calls by inline assembly and anonymous memory.
+//! The unsafe ground: system calls by inline assembly, files by them, and anonymous memory.
 
+pub(crate) mod files;
 mod memory;
 mod raw;
 
 pub(crate) use memory::{Mapping, Sharing};
-pub(crate) use raw::{Reg, fill, raw};
+pub(crate) use raw::{Answer, Reg, answer, fill, raw};
 
 /// A system call by its `libc::SYS_*` number, with up to six arguments; answers as the kernel does, `-errno` on failure.
 macro_rules! syscall {

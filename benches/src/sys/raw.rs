@@ -50,6 +50,15 @@ impl<T> Reg for *mut T {
     }
 }
 
+/// The answer of a call or its error number.
+pub(crate) type Answer = Result<u64, i32>;
+
+/// Splits the kernel's answer.
+#[inline(always)]
+pub(crate) fn answer(raw: i64) -> Answer {
+    u64::try_from(raw).map_err(|_| i32::try_from(-raw).unwrap_or(libc::EIO))
+}
+
 /// Pads the given arguments to six.
 #[inline(always)]
 pub(crate) fn fill<const N: usize>(given: [u64; N]) -> [u64; 6] {

@@ -1,0 +1,220 @@
+//! Where the bench makes its cgroups: found once, swept in the end.
+
+mod mounts;
+
+use std::cell::Cell;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::Error;
+use mounts::Mount;
+
+/// The interface of the kernel that the controllers are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    V1,
+    V2,
+}
+
+/// How long a cgroup may stay busy after its last process.
+const SETTLE: Duration = Duration::from_secs(2);
+/// What every cgroup of this bench is called, before its numbers.
+const PREFIX: &str = "cofferdam-bench";
+
+/// A hierarchy that cgroups are made in.
+#[derive(Debug)]
+pub(crate) struct Hierarchy {
+    mount: Mount,
+    /// The directory below which ours are made: that of the bench, on v2 as root that at the mount point.
+    own: PathBuf,
+}
+
+impl Hierarchy {
+    /// The directory below which ours are made.
+    pub(crate) fn own(&self) -> &Path {
+        &self.own
+    }
+
+    /// Where it is mounted.
+    pub(crate) fn top(&self) -> &Path {
+        &self.mount.point
+    }
+}
+
+/// All hierarchies, the names of ours in them, and the controllers that were enabled for them.
+#[derive(Debug)]
+pub(crate) struct Place {
+    version: Version,
+    /// Of v1 those with a controller that a case needs, and that of v2 if it is mounted.
+    hierarchies: Vec<Hierarchy>,
+    enabled: Vec<(PathBuf, &'static str)>,
+    serial: Cell<u32>,
+}
+
+const LEAST: [&str; 3] = ["memory", "pids", "cpu"];
+
+impl Place {
+    /// Finds it, and enables on v2 what cgroups of the bench need.
+    pub(crate) fn discover() -> Result<Place, Error> {
+        let text = |path: &str| fs::read_to_string(path).map_err(Error::io(format!("read {path}")));
+        let membership = text("/proc/self/cgroup")?;
+        let root = nix::unistd::geteuid().is_root();
+        let mounts = mounts::parse(&text("/proc/self/mountinfo")?);
+        let used = mounts.into_iter().filter(|mount| {
+            mount.unified || LEAST.iter().chain(&["cpuacct"]).any(|controller| mount.serves(controller))
+        });
+        let hierarchies: Vec<Hierarchy> = used
+            .map(|mount| {
+                let top = mount.unified && root;
+                let own = if top { mount.point.clone() } else { mount.directory(&membership) };
+                Hierarchy { mount, own }
+            })
+            .collect();
+        let v1 =
+            |controller| hierarchies.iter().any(|hierarchy: &Hierarchy| hierarchy.mount.serves(controller));
+        let version = if LEAST.into_iter().all(v1) { Version::V1 } else { Version::V2 };
+        let mut place = Place { version, hierarchies, enabled: Vec::new(), serial: Cell::new(0) };
+        place.enable()?;
+        place.attempt()?;
+        Ok(place)
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// A name that no other cgroup has.
+    pub(crate) fn name(&self) -> String {
+        self.serial.set(self.serial.get() + 1);
+        format!("{}{}", prefix(), self.serial.get())
+    }
+
+    /// The hierarchy that serves a controller.
+    pub(crate) fn hierarchy(&self, controller: &str) -> Result<&Hierarchy, Error> {
+        let serves = |hierarchy: &&Hierarchy| match self.version {
+            Version::V1 => hierarchy.mount.serves(controller),
+            Version::V2 => hierarchy.mount.unified,
+        };
+        let found = self.hierarchies.iter().find(serves);
+        found.ok_or_else(|| {
+            Error::Setting(format!("no hierarchy with the controller {controller} is mounted"))
+        })
+    }
+
+    /// That of v2, if it is mounted.
+    pub(crate) fn unified(&self) -> Option<&Hierarchy> {
+        self.hierarchies.iter().find(|hierarchy| hierarchy.mount.unified)
+    }
+
+    /// The hierarchies that serve these controllers, each once.
+    pub(crate) fn hierarchies(&self, controllers: &[&str]) -> Result<Vec<&Hierarchy>, Error> {
+        let mut found: Vec<&Hierarchy> = Vec::new();
+        for controller in controllers {
+            let hierarchy = self.hierarchy(controller)?;
+            if !found.iter().any(|other| other.mount == hierarchy.mount) {
+                found.push(hierarchy);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Moves a process out of every cgroup of the bench, back to where ours are made.
+    pub(crate) fn take_back(&self, pid: i32) -> Result<(), Error> {
+        let path = format!("/proc/{pid}/cgroup");
+        let membership = fs::read_to_string(&path).map_err(Error::io(format!("read {path}")))?;
+        for hierarchy in &self.hierarchies {
+            if hierarchy.mount.directory(&membership).to_string_lossy().contains(&prefix()) {
+                write(&hierarchy.own.join("cgroup.procs"), &pid.to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes every cgroup of the bench; their processes must have ended.
+    pub(crate) fn sweep(&self) -> Result<(), Error> {
+        for hierarchy in &self.hierarchies {
+            for parent in [&hierarchy.own, &hierarchy.mount.point] {
+                let entries =
+                    fs::read_dir(parent).map_err(Error::io(format!("read {}", parent.display())))?;
+                let ours = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(&prefix());
+                for entry in entries.filter_map(Result::ok).filter(ours) {
+                    remove(&entry.path())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sweeps, and leaves the host's cgroups as they were.
+    pub(crate) fn close(mut self) -> Result<(), Error> {
+        self.restore()
+    }
+
+    fn restore(&mut self) -> Result<(), Error> {
+        self.sweep()?;
+        while let Some((file, controller)) = self.enabled.pop() {
+            write(&file, &format!("-{controller}"))?;
+        }
+        Ok(())
+    }
+
+    fn enable(&mut self) -> Result<(), Error> {
+        if self.version == Version::V1 {
+            return Ok(());
+        }
+        let file = self.hierarchy("memory")?.own.join("cgroup.subtree_control");
+        let enabled = fs::read_to_string(&file).map_err(Error::io(format!("read {}", file.display())))?;
+        for controller in LEAST {
+            if !enabled.split_whitespace().any(|name| name == controller) {
+                write(&file, &format!("+{controller}"))?;
+                self.enabled.push((file.clone(), controller));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether cgroups may be made at all.
+    fn attempt(&self) -> Result<(), Error> {
+        let name = self.name();
+        for hierarchy in self.hierarchies(&LEAST)? {
+            let path = hierarchy.own.join(&name);
+            fs::create_dir(&path).map_err(Error::io(format!(
+                "no cgroup can be made here, which takes root or a delegated cgroup: make {}",
+                path.display()
+            )))?;
+            remove(&path)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // The net below `close`, after an error that is reported already.
+        drop(self.restore());
+    }
+}
+
+fn prefix() -> String {
+    format!("{PREFIX}-{}-", std::process::id())
+}
+
+fn write(path: &Path, value: &str) -> Result<(), Error> {
+    fs::write(path, value).map_err(Error::io(format!("write {value:?} to {}", path.display())))
+}
+
+/// A cgroup stays busy for a moment after its last process.
+fn remove(path: &Path) -> Result<(), Error> {
+    let end = Instant::now() + SETTLE;
+    loop {
+        match fs::remove_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            done => return done.map_err(Error::io(format!("remove {}", path.display()))),
+        }
+    }
+}
