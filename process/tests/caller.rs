@@ -78,7 +78,7 @@ fn nothing_is_left_after_a_thousand_spawns() {
     let spawn = || Spawner::new(&plan, &[]).rendezvous(&mut Maps::single()).spawn().unwrap();
     spawn().wait().unwrap();
     let (before, memory) = ((descriptors(), children(), state()), resident());
-    for index in 0..1000 {
+    for index in 0..common::times(1000) {
         let mut child = spawn();
         if index % 3 == 0 {
             child.kill(libc::SIGKILL).unwrap();
@@ -115,7 +115,7 @@ fn every_failing_operation_is_named_and_leaves_nothing() {
 #[test]
 fn sixteen_threads_that_allocate_spawn_ten_thousand() {
     let _alone = alone();
-    const SPAWNS: usize = 10_000;
+    let spawns = common::times(10_000);
     let (started, done) = (AtomicUsize::new(0), AtomicBool::new(false));
     let mut plan = Plan::new("/bin/true");
     plan.stdin = Stdio::Null;
@@ -128,7 +128,7 @@ fn sixteen_threads_that_allocate_spawn_ten_thousand() {
         let spawners: Vec<_> = (0..16)
             .map(|_| {
                 scope.spawn(|| {
-                    while started.fetch_add(1, Ordering::Relaxed) < SPAWNS {
+                    while started.fetch_add(1, Ordering::Relaxed) < spawns {
                         // Allocates between and, in the other threads, during each spawn.
                         let noise: Vec<String> = (0..50).map(|index| format!("{index:>100}")).collect();
                         assert_eq!(noise.len(), 50);

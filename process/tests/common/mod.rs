@@ -27,6 +27,11 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// How often a test repeats something: a tenth under `SLOW_MACHINE=1`.
+pub fn times(usual: usize) -> usize {
+    if std::env::var_os("SLOW_MACHINE").is_some_and(|value| value == "1") { usual / 10 } else { usual }
+}
+
 /// Whether an ordinary user may make user namespaces here. Tried, not guessed.
 pub fn user_namespaces() -> bool {
     run_in_user_namespace(Plan::new("true")).is_ok()

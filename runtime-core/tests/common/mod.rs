@@ -24,6 +24,11 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// How often a test repeats something: a tenth under `SLOW_MACHINE=1`.
+pub fn times(usual: usize) -> usize {
+    if std::env::var_os("SLOW_MACHINE").is_some_and(|value| value == "1") { usual / 10 } else { usual }
+}
+
 /// Whether namespaces can be made at all.
 pub fn can_isolate() -> bool {
     is_root() || !matches!(Command::new("true").status(), Err(Error::Denied { .. }))
