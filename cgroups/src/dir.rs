@@ -76,12 +76,22 @@ impl Dir {
 
     /// The names of the directories in it, in order.
     pub(crate) fn subdirectories(&self) -> Result<Vec<OsString>> {
+        self.names(FileType::Directory)
+    }
+
+    /// The names of the control files in it, in order.
+    pub(crate) fn file_names(&self) -> Result<Vec<String>> {
+        let names = self.names(FileType::RegularFile)?;
+        Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+    }
+
+    fn names(&self, of: FileType) -> Result<Vec<OsString>> {
         let failed = |errno: rustix::io::Errno| Error::Read { path: self.path.clone(), errno: errno.into() };
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.fd).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if entry.file_type() == FileType::Directory && name != "." && name != ".." {
+            if entry.file_type() == of && name != "." && name != ".." {
                 names.push(name.to_owned());
             }
         }

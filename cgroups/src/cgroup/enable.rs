@@ -106,7 +106,8 @@ impl Cgroup {
         Ok(wanted)
     }
 
-    pub(super) fn no_controller(&self, controller: Controller) -> Error {
+    /// Why it has no files of a controller.
+    pub(crate) fn no_controller(&self, controller: Controller) -> Error {
         let reason = match self.hierarchies.hierarchy_of(controller) {
             Ok(hierarchy) => format!("it has no directory below {}", hierarchy.mount_point().display()),
             Err(reason) => reason.to_string(),

@@ -202,11 +202,11 @@ mod tests {
     fn a_mount_on_top_hides_and_one_beside_does_not() {
         let below =
             "1 0 0:1 / / rw - ext4 d rw\n2 1 0:2 / /sys rw - sysfs s rw\n3 2 0:3 / /sys/cg rw - cgroup2 c rw";
-        assert_eq!(hidden(below), []);
+        assert_eq!(hidden(below), [0_u64; 0]);
         assert_eq!(hidden(&format!("{below}\n4 3 0:4 / /sys/cg rw - tmpfs t rw")), [3]);
         // Over /sys, which hides it and what is on it; and on a directory above it.
         assert_eq!(hidden(&format!("{below}\n4 2 0:4 / /sys rw - tmpfs t rw")), [2, 3]);
-        assert_eq!(hidden(&format!("{below}\n4 1 0:4 / /sy rw - tmpfs t rw")), []);
+        assert_eq!(hidden(&format!("{below}\n4 1 0:4 / /sy rw - tmpfs t rw")), [0_u64; 0]);
         assert_eq!(
             hidden("5 5 0:1 / / rw - ext4 d rw\n6 7 0:1 / /a rw - t t rw\n7 6 0:1 / /a rw - t t rw"),
             [6, 7]
