@@ -1,7 +1,8 @@
 //! The one error type of the crate: one variant for each operation that can fail, with its operands.
 
 use crate::{
-    CgroupPath, Controller, Controllers, EnableFault, Errno, MoveFault, PathFault, Skipped, Version,
+    CgroupPath, Controller, Controllers, DeviceProgramFault, DeviceRulesFault, EnableFault, Errno, MoveFault,
+    PathFault, Skipped, Version,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -133,6 +134,33 @@ pub enum Error {
         /// Some of the processes, as the pid namespace of the caller numbers them; 0 for those outside of it.
         pids: Vec<u32>,
     },
+    /// Something failed, and of what was done before not everything could be undone.
+    #[error("{cause}; not undone: {}", failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    NotRestored {
+        /// What failed first.
+        cause: Box<Error>,
+        /// What could not be undone.
+        failed: Vec<Error>,
+    },
+    /// Rules for devices cannot be carried out.
+    #[error("device rules: {0}")]
+    DeviceRules(#[from] DeviceRulesFault),
+    /// The program that decides about devices on v2, or those of others beside it, could not be dealt with.
+    #[error(
+        "{step} the device program of {path}: {errno}{}{}",
+        if reason.is_some() { ": " } else { "" },
+        reason.as_ref().map(ToString::to_string).unwrap_or_default()
+    )]
+    DeviceProgram {
+        /// What was done, as a verb.
+        step: &'static str,
+        /// The directory of the cgroup.
+        path: PathBuf,
+        /// The kernel's reason.
+        errno: Errno,
+        /// What that means, where it is known.
+        reason: Option<DeviceProgramFault>,
+    },
     /// Controllers could not be enabled for the cgroups in a cgroup.
     #[error("enable {controllers}: {why}")]
     Enable {
@@ -253,11 +281,13 @@ impl Error {
             | Self::Create { errno, .. }
             | Self::Remove { errno, .. }
             | Self::Chown { errno, .. }
+            | Self::DeviceProgram { errno, .. }
             | Self::Signal { errno, .. }
             | Self::Lock { errno, .. }
             | Self::Call { errno, .. } => Some(*errno),
             Self::Enable { why, .. } => why.errno(),
             Self::Move { why, .. } => Some(why.errno()),
+            Self::NotRestored { cause, .. } => cause.errno(),
             _ => None,
         }
     }

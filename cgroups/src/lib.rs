@@ -3,16 +3,23 @@
 
 mod cgroup;
 mod controller;
+mod devices;
 mod dir;
 mod errno;
 mod error;
 mod hierarchy;
 mod path;
+#[allow(unsafe_code)]
+mod sys;
 mod value;
 mod version;
 
 pub use cgroup::{Cgroup, EnableFault, FreezerState, MoveFault};
 pub use controller::{Controller, Controllers};
+pub use devices::{
+    Access, AccessFault, DeviceKind, DeviceProgramFault, DeviceRule, DeviceRuleFault, DeviceRules,
+    DeviceRulesFault, DeviceState,
+};
 pub use errno::Errno;
 pub use error::{Error, Result};
 pub use hierarchy::{
