@@ -33,6 +33,12 @@ pub enum Error {
         /// The kernel's reason.
         errno: Errno,
     },
+    /// A control file is gone while its cgroup is still there.
+    #[error("{path} is gone: its controller was disabled, or the accounting of pressure switched off")]
+    Withdrawn {
+        /// The file.
+        path: PathBuf,
+    },
     /// A control file refused a value.
     #[error("write {value:?} to {path}: {errno}")]
     Write {

@@ -9,6 +9,7 @@ mod errno;
 mod error;
 mod hierarchy;
 mod path;
+mod stats;
 #[allow(unsafe_code)]
 mod sys;
 mod value;
@@ -26,5 +27,10 @@ pub use hierarchy::{
     Delegation, Hierarchies, Hierarchy, Membership, Mode, MountEntry, SkipReason, Skipped, Unavailable,
 };
 pub use path::{CgroupPath, PathFault};
+pub use stats::{
+    CgroupStatistics, CpuSetStatistics, CpuStatistics, HugeTlbStatistics, IoStatistics, KernelMemory, MemoryEvents,
+    MemoryStat, MemoryStatistics, MiscStatistics, PidsStatistics, PressureStatistics, Pressures, RdmaStatistics,
+    Section, Sections, Share, Stall, Statistics, StatisticsReader, SwapStatistics,
+};
 pub use value::{Bytes, BytesFault, DeviceNumber, DeviceNumberFault, Limit};
 pub use version::Version;
