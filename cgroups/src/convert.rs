@@ -88,7 +88,11 @@ pub(crate) fn sum_from_swap(swap: Limit<Bytes>, memory: Limit<Bytes>) -> Limit<B
 
 /// A float that is a whole number from 0 to a few thousand.
 fn rounded(number: f64) -> u64 {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive, see above")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "small and positive, see above"
+    )]
     let whole = number as u64;
     whole
 }

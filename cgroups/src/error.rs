@@ -1,8 +1,8 @@
 //! The one error type of the crate: one variant for each operation that can fail, with its operands.
 
 use crate::{
-    CgroupPath, Controller, Controllers, DeviceProgramFault, DeviceRulesFault, EnableFault, Errno, MoveFault,
-    PathFault, Skipped, Version,
+    Bytes, CgroupPath, Controller, Controllers, DeviceProgramFault, DeviceRulesFault, EnableFault, Errno,
+    MoveFault, PathFault, Skipped, Version,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -118,6 +118,9 @@ pub enum Error {
         /// The cgroup.
         path: CgroupPath,
     },
+    /// This process's own cgroup is in no hierarchy below what is mounted.
+    #[error("the cgroup of this process is outside of what is mounted, or of its cgroup namespace")]
+    OwnOutside,
     /// There is no cgroup in which this process may make others.
     #[error(
         "no cgroup is delegated to this process: it may write to none from its own upwards; \
@@ -139,6 +142,57 @@ pub enum Error {
         path: PathBuf,
         /// Some of the processes, as the pid namespace of the caller numbers them; 0 for those outside of it.
         pids: Vec<u32>,
+    },
+    /// A path cannot be that of a cgroup.
+    #[error("path of a cgroup: {0}")]
+    Path(#[from] PathFault),
+    /// A controller is not there for a cgroup.
+    #[error("no controller {controller} for the cgroup {path}: {reason}")]
+    NoController {
+        /// The controller.
+        controller: Controller,
+        /// The cgroup.
+        path: CgroupPath,
+        /// Why it is not there.
+        reason: String,
+    },
+    /// The version of a cgroup does not have what was asked for.
+    #[error("cgroup {version} has no {what}")]
+    Unsupported {
+        /// The version of the hierarchy.
+        version: Version,
+        /// What it does not have.
+        what: &'static str,
+    },
+    /// A value that cannot be set, found before anything was written.
+    #[error("{what} cannot be {value}: {expected}")]
+    Value {
+        /// The setting.
+        what: &'static str,
+        /// The value.
+        value: String,
+        /// What it can be.
+        expected: &'static str,
+    },
+    /// A new limit is below what is used already.
+    #[error("{what} cannot be {limit}: {usage} bytes are used")]
+    InUse {
+        /// The setting.
+        what: &'static str,
+        /// The limit.
+        limit: Bytes,
+        /// What is used.
+        usage: Bytes,
+    },
+    /// The kernel took a value and says that it is not valid.
+    #[error("{path} was set to {value:?} and is {found:?}")]
+    NotTaken {
+        /// The file.
+        path: PathBuf,
+        /// What was written.
+        value: String,
+        /// What the file says.
+        found: String,
     },
     /// Something failed, and of what was done before not everything could be undone.
     #[error("{cause}; not undone: {}", failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
@@ -220,37 +274,6 @@ pub enum Error {
         path: PathBuf,
         /// The kernel's reason.
         errno: Errno,
-    },
-    /// A path cannot be that of a cgroup.
-    #[error("path of a cgroup: {0}")]
-    Path(#[from] PathFault),
-    /// A controller is not there for a cgroup.
-    #[error("no controller {controller} for the cgroup {path}: {reason}")]
-    NoController {
-        /// The controller.
-        controller: Controller,
-        /// The cgroup.
-        path: CgroupPath,
-        /// Why it is not there.
-        reason: String,
-    },
-    /// The version of a cgroup does not have what was asked for.
-    #[error("cgroup {version} has no {what}")]
-    Unsupported {
-        /// The version of the hierarchy.
-        version: Version,
-        /// What it does not have.
-        what: &'static str,
-    },
-    /// A value that cannot be set, found before anything was written.
-    #[error("{what} cannot be {value}: {expected}")]
-    Value {
-        /// The setting.
-        what: &'static str,
-        /// The value.
-        value: String,
-        /// What it can be.
-        expected: &'static str,
     },
     /// Something did not happen in time.
     #[error("{what} of the cgroup {path} did not happen within {} ms", after.as_millis())]

@@ -26,9 +26,7 @@ fn read_v1(files: &Files<'_>) -> Result<Vec<Io>> {
     }
     for rate in Rate::ALL {
         let limits = lines(files, rate.file_v1())?;
-        found.extend(
-            limits.into_iter().filter_map(|(device, limit)| Some(Io::Max(device?, rate, limit))),
-        );
+        found.extend(limits.into_iter().filter_map(|(device, limit)| Some(Io::Max(device?, rate, limit))));
     }
     Ok(found)
 }
@@ -74,8 +72,7 @@ fn read_v2(files: &Files<'_>) -> Result<Vec<Io>> {
 fn read_max(files: &Files<'_>, line: &str) -> Result<Vec<Io>> {
     const FILE: &str = "io.max";
     let mut words = line.split_whitespace();
-    let device: DeviceNumber =
-        files.parse(FILE, words.next().unwrap_or_default(), "a device such as 8:0")?;
+    let device: DeviceNumber = files.parse(FILE, words.next().unwrap_or_default(), "a device such as 8:0")?;
     let mut found = Vec::new();
     for word in words {
         let (key, limit) = word.split_once('=').ok_or_else(|| files.fault(FILE, line, "keys with limits"))?;

@@ -28,9 +28,7 @@ impl Cgroup {
             Controller::CpuSet => cpu::read_cpuset(&files),
             Controller::Memory => memory::read(&files),
             Controller::Io => blocks::read(&files),
-            Controller::Pids => {
-                Ok(files.value("pids.max", LIMIT)?.map(Setting::Pids).into_iter().collect())
-            }
+            Controller::Pids => Ok(files.value("pids.max", LIMIT)?.map(Setting::Pids).into_iter().collect()),
             Controller::Devices => read_devices(part),
             Controller::HugeTlb => keyed::read_hugetlb(&files),
             Controller::Rdma => keyed::read_rdma(&files),

@@ -3,8 +3,8 @@
 use super::{bytes, device, limit, list, micros, quota, rule, with_huge_pages, with_memory};
 use crate::devices::{Access, DeviceKind, DeviceRules};
 use crate::{
-    ControlFile, Controller, Cpu, CpuSet, Error, Io, Limit, Memory, NetCls, NetPrio, Rate, Require, Resources,
-    Result, Setting,
+    ControlFile, Controller, Cpu, CpuSet, Error, Io, Limit, Memory, NetCls, NetPrio, Rate, Require,
+    Resources, Result, Setting,
 };
 use cgroups_rs::fs as theirs;
 use std::collections::HashMap;

@@ -84,9 +84,7 @@ fn with_huge_pages(plan: Resources, require: Require, size: &str, limit: Limit<u
         expected: "a size such as 2MB",
     })?;
     let limit = limit.map(Bytes);
-    Ok(plan
-        .with(HugeTlb::Max(pages, limit), require)
-        .if_available(HugeTlb::ReservedMax(pages, limit)))
+    Ok(plan.with(HugeTlb::Max(pages, limit), require).if_available(HugeTlb::ReservedMax(pages, limit)))
 }
 
 /// The number of a device; negative ones are refused.

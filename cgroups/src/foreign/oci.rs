@@ -182,11 +182,7 @@ fn network_settings(mut plan: Resources, network: &oci::LinuxNetwork, require: R
     plan
 }
 
-fn device_settings(
-    plan: Resources,
-    resources: &oci::LinuxResources,
-    require: Require,
-) -> Result<Resources> {
+fn device_settings(plan: Resources, resources: &oci::LinuxResources, require: Require) -> Result<Resources> {
     let Some(entries) = resources.devices().as_ref().filter(|entries| !entries.is_empty()) else {
         return Ok(plan);
     };

@@ -1,7 +1,7 @@
 //! The one place that carries out what settings have become.
 
 use super::journal::Journal;
-use super::{Applied, Operation, Outcome, Require, Resources, LeftOut, Write, Written};
+use super::{Applied, LeftOut, Operation, Outcome, Require, Resources, Write, Written};
 use crate::cgroup::Part;
 use crate::convert::sum_from_swap;
 use crate::{Bytes, Cgroup, Controller, Controllers, Error, Limit, Result, Setting, Version, devices};
@@ -97,7 +97,9 @@ impl<'a> Execution<'a> {
     }
 
     fn resources(&self) -> Resources {
-        self.entries.iter().fold(Resources::new(), |all, entry| all.with(entry.setting.clone(), entry.require))
+        self.entries
+            .iter()
+            .fold(Resources::new(), |all, entry| all.with(entry.setting.clone(), entry.require))
     }
 
     fn lower(&self, index: usize, resources: &Resources) -> Result<Vec<Task<'a>>> {
@@ -106,10 +108,10 @@ impl<'a> Execution<'a> {
             Some(controller) => {
                 self.cgroup.part_of(controller).ok_or_else(|| self.cgroup.no_controller(controller))?
             }
-            None => self.cgroup.unified().ok_or(Error::Unsupported {
-                version: Version::V1,
-                what: "files named as on v2",
-            })?,
+            None => self
+                .cgroup
+                .unified()
+                .ok_or(Error::Unsupported { version: Version::V1, what: "files named as on v2" })?,
         };
         let operations = setting.lower(part.version, resources)?;
         Ok(operations.into_iter().map(|operation| Task { entry: index, part, operation }).collect())
@@ -162,7 +164,9 @@ impl<'a> Execution<'a> {
     /// Writes, after noting what was there. Where the file is missing the controller is enabled first.
     fn write(&mut self, entry: usize, part: &'a Part, write: &Write) -> Result<()> {
         let written = match self.write_noted(part, write) {
-            Err(error) if is_missing_file(&error) && self.enable(entry, part)? => self.write_noted(part, write),
+            Err(error) if is_missing_file(&error) && self.enable(entry, part)? => {
+                self.write_noted(part, write)
+            }
             written => written,
         };
         written?;
@@ -191,7 +195,8 @@ impl<'a> Execution<'a> {
             return Ok(false);
         }
         // All that the plan will need, by one write, if all can be had; else at least this one.
-        let wanted: Controllers = self.entries.iter().filter_map(|entry| entry.setting.controller()).collect();
+        let wanted: Controllers =
+            self.entries.iter().filter_map(|entry| entry.setting.controller()).collect();
         let wanted = wanted.minus(self.tried).iter().filter(kernels).collect::<Controllers>();
         let wanted: Controllers = wanted
             .iter()

@@ -8,7 +8,7 @@ mod operation;
 mod outcome;
 mod reach;
 
-pub use outcome::{Applied, Outcome, LeftOut, Written};
+pub use outcome::{Applied, LeftOut, Outcome, Written};
 
 pub(crate) use operation::{Operation, Operations, Write, microseconds, or_minus_one};
 

@@ -85,9 +85,12 @@ mod tests {
 
     #[test]
     fn sizes_are_named_as_the_kernel_does() {
-        for (size, name) in
-            [(Bytes::kib(64), "64KB"), (Bytes::mib(2), "2MB"), (Bytes::mib(32), "32MB"), (Bytes::gib(16), "16GB")]
-        {
+        for (size, name) in [
+            (Bytes::kib(64), "64KB"),
+            (Bytes::mib(2), "2MB"),
+            (Bytes::mib(32), "32MB"),
+            (Bytes::gib(16), "16GB"),
+        ] {
             assert_eq!(page_size_name(size), name);
             assert_eq!(page_size_from_name(name), Some(size));
         }

@@ -153,7 +153,10 @@ impl Io {
 /// Files of v2 that a weight can go to: that of the kernel's cost model, then that of bfq, which knows 1 to 1000.
 fn weight_v2(key: impl ToString + Copy, weight: u16) -> Operation {
     let bfq = blkio_weight_from_io(weight);
-    Operation::First(vec![line_of_weight("io.weight", key, weight), line_of_weight("io.bfq.weight", key, bfq)])
+    Operation::First(vec![
+        line_of_weight("io.weight", key, weight),
+        line_of_weight("io.bfq.weight", key, bfq),
+    ])
 }
 
 fn blkio_weight_v2(key: impl ToString + Copy, weight: u16) -> Operation {

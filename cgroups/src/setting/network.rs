@@ -58,7 +58,11 @@ impl NetPrio {
         // As the kernel's own check of names, dev_valid_name.
         let bad = |c: char| c == '/' || c == ':' || c.is_whitespace() || c == '\0';
         if name.is_empty() || name.len() > 15 || name == "." || name == ".." || name.contains(bad) {
-            return out_of_range("the interface of net_prio.ifpriomap", name, "the name of a network interface");
+            return out_of_range(
+                "the interface of net_prio.ifpriomap",
+                name,
+                "the name of a network interface",
+            );
         }
         Ok(())
     }

@@ -76,11 +76,7 @@ fn memory() {
     check(Memory::Low(Bytes(4096).into()), "memory.soft_limit_in_bytes=4096", "memory.low=4096");
     check(Memory::High(Limit::Max), "cgroup v1 has no memory.high", "memory.high=max");
     check(Memory::Swap(Limit::Max), "memory.memsw.limit_in_bytes=-1", "memory.swap.max=max");
-    check(
-        Memory::Swap(Bytes(4096).into()),
-        "SwapBeyondMemory(Value(Bytes(4096)))",
-        "memory.swap.max=4096",
-    );
+    check(Memory::Swap(Bytes(4096).into()), "SwapBeyondMemory(Value(Bytes(4096)))", "memory.swap.max=4096");
     check(
         Memory::OomKill(false),
         "memory.oom_control=1",
@@ -134,11 +130,7 @@ fn block_devices() {
 fn all_others() {
     check(Setting::Pids(Limit::Value(7)), "pids.max=7", "pids.max=7");
     let two_mib = Bytes::mib(2);
-    check(
-        HugeTlb::Max(two_mib, Limit::Max),
-        "hugetlb.2MB.limit_in_bytes=-1",
-        "hugetlb.2MB.max=max",
-    );
+    check(HugeTlb::Max(two_mib, Limit::Max), "hugetlb.2MB.limit_in_bytes=-1", "hugetlb.2MB.max=max");
     check(
         HugeTlb::ReservedMax(two_mib, Bytes(0).into()),
         "hugetlb.2MB.rsvd.limit_in_bytes=0",
