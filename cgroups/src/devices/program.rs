@@ -184,7 +184,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
         fn the_program_decides_as_the_rules(
             rules in any_rules(), devices in prop::collection::vec((any_device(), any_access()), 1..30)

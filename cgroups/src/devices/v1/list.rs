@@ -131,7 +131,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
         fn the_way_leads_there_and_denies_on_it_nothing_that_both_allow(
             from in any_rules(), to in any_rules(), devices in prop::collection::vec((any_device(), any_access()), 1..20)

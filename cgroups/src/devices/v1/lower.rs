@@ -143,7 +143,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4000))]
         #[test]
         fn what_is_lowered_decides_as_the_rules(
             rules in any_rules(), devices in prop::collection::vec((any_device(), any_access()), 1..30)
