@@ -104,15 +104,21 @@ run() {
 # Runs `cargo test` with the given arguments, behind the command words before `--`, and counts its tests.
 # A test that skips itself prints a line `skipped: REASON`; to see it although the test passes, the run shows outputs.
 run_tests() {
-    local before=() from counts p f s
+    local before=()
     while [[ $1 != -- ]]; do
         before+=("$1")
         shift
     done
     shift
+    run_counted "${before[@]}" cargo test "$@" --no-fail-fast -- --show-output
+}
+
+# Runs a command that runs tests, and counts them.
+run_counted() {
+    local from counts p f s
     lane_is_tests=true
     from=$(wc -c <"$lane_log")
-    run -t $((25 * 60)) "${before[@]}" cargo test "$@" --no-fail-fast -- --show-output
+    run -t $((25 * 60)) "$@"
     local status=$?
     counts=$(tail -c "+$((from + 1))" "$lane_log" | awk -f "$here/count.awk" | tee "$logs/count" | head -n 1)
     read -r p f s <<<"$counts"
@@ -136,7 +142,7 @@ excerpt() {
     tail -c "+$(($1 + 1))" "$lane_log" >"$logs/excerpt"
     awk '/^failures:$/ { on = 1 } on { print } /^test result: / { on = 0 }' "$logs/excerpt" | head -n 300 | quote
     note "the end of its output:"
-    grep -Ev '^ +(Compiling|Checking|Documenting|Downloaded|Downloading) ' "$logs/excerpt" | tail -n 40 | quote
+    grep -Ev '^ +(Compiling|Checking|Documenting|Downloaded|Downloading) |^\{"reason":' "$logs/excerpt" | tail -n 40 | quote
 }
 
 run_lane() {

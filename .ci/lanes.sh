@@ -19,7 +19,8 @@ members() {
 lane_install() {
     local pair missing=() package
     for pair in crun:crun runc:runc bwrap:bubblewrap busybox:busybox-static strace:strace newuidmap:uidmap \
-        cc:gcc readelf:binutils setpriv:util-linux useradd:passwd; do
+        cc:gcc readelf:binutils setpriv:util-linux useradd:passwd \
+        qemu-system-x86_64:qemu-system-x86 modprobe:kmod xz:xz-utils; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     # A static program needs the static C library.
@@ -36,6 +37,8 @@ lane_install() {
     export DEBIAN_FRONTEND=noninteractive
     # None of them is fatal here: a lane that cannot do without says so itself.
     run -t 300 apt-get -q update
+    # A package of its own since Debian 13, a part of qemu before.
+    ! apt-cache show virtiofsd >/dev/null 2>&1 || missing+=(virtiofsd)
     if ! run -t 600 apt-get -q install -y --no-install-recommends "${missing[@]}"; then
         for package in "${missing[@]}"; do
             run -t 300 apt-get -q install -y --no-install-recommends "$package" || note "goes without $package"

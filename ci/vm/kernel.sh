@@ -14,7 +14,8 @@ find_tools() {
         [[ -x $path ]] && virtiofsd=$path && break
     done
     [[ -n $virtiofsd ]] || die "no virtiofsd: install virtiofsd"
-    # The guest starts from it, before it has any library.
+    unshare --mount true 2>/dev/null || die "no mount namespaces can be made here"
+    # The guest starts with it.
     [[ -x /bin/busybox ]] || die "no /bin/busybox: install busybox-static"
 }
 
@@ -27,14 +28,14 @@ kernel_package() {
             return
         fi
     done
-    die "apt knows no kernel: run apt-get update"
+    return 1
 }
 
 # Sets `kernel`: a directory with `vmlinuz`, `overlay.ko` and `lib/modules`. Unpacked under a lock, and put in place by
 # a rename. To have a newer version of it, remove the directory.
 find_kernel() {
     local lock
-    [[ -n $package ]] || package=$(cached_package)
+    [[ -n $package ]] || package=$(cached_package) || exit
     kernel=$cache/$package
     [[ ! -d $kernel ]] || return 0
     exec {lock}>"$cache/lock"
@@ -46,7 +47,11 @@ find_kernel() {
 # What is unpacked already needs no package lists.
 cached_package() {
     local name=linux-image-6.12-cloud-amd64
-    if [[ -d $cache/$name ]]; then printf '%s' "$name"; else kernel_package; fi
+    if [[ -d $cache/$name ]]; then
+        printf '%s' "$name"
+    else
+        kernel_package || { apt-get -qq update >&2 && kernel_package; } || die "apt knows no kernel"
+    fi
 }
 
 unpack_kernel() {

@@ -13,7 +13,6 @@ boot() {
     trap clean_up EXIT
     trap 'exit 130' INT TERM HUP
     [[ $work != *[[:space:]]* ]] || die "no spaces, please, in $work"
-    visible "$work" "$kernel" "$PWD"
     serve_all
     prepare_guest "$@"
     code=0
@@ -24,8 +23,18 @@ boot() {
         printf 'vm: stopped after %s s\n' "$seconds" >&2
         exit 124
     fi
+    if [[ ! -s $work/started ]] && ((tries > 1)); then
+        once_more
+    fi
     cat "$work/qemu.log" "$work/console" >&2 2>/dev/null || true
     die "the machine ended without a status"
+}
+
+# For a machine that ended before it came to the command. Emulated processors are not always real enough.
+once_more() {
+    printf 'vm: the machine did not start; once more\n' >&2
+    clean_up
+    VM_TRIES=$((tries - 1)) exec "$here/run" "${arguments[@]}"
 }
 
 clean_up() {
@@ -107,14 +116,15 @@ start_machine() {
     cat "$work/err" >&2 &
     readers+=($!)
     processes+=("${readers[@]}")
-    # Emulated also where the host could do better: it takes the same way everywhere.
+    # Emulated also where the host could do better: it takes the same way everywhere. One thread a processor.
     timeout --kill-after=5 "$seconds" qemu-system-x86_64 -M q35 -accel tcg,thread=multi,tb-size=512 -cpu max \
         -smp "$cpus" -m "$memory" -nodefaults -no-user-config -display none -no-reboot \
         -object "memory-backend-memfd,id=ram,size=${memory}M,share=on" -numa node,memdev=ram \
         "${devices[@]}" -device virtio-rng-pci -device virtio-serial-pci \
         -chardev "file,id=out,path=$work/out" -device virtserialport,chardev=out,nr=1 \
         -chardev "file,id=err,path=$work/err" -device virtserialport,chardev=err,nr=2 \
-        -chardev "file,id=status,path=$work/status" -device virtserialport,chardev=status,nr=3 \
+        -chardev "file,id=started,path=$work/started" -device virtserialport,chardev=started,nr=3 \
+        -chardev "file,id=status,path=$work/status" -device virtserialport,chardev=status,nr=4 \
         -serial "file:$work/console" -kernel "$kernel/vmlinuz" -append "$(command_line)" \
         </dev/null >"$work/qemu.log" 2>&1 &
     machine=$!
@@ -130,6 +140,8 @@ start_machine() {
 command_line() {
     # Without the defences against the processor: they cost time, and there is nobody to defend against.
     printf 'console=ttyS0 quiet panic=-1 reboot=t nokaslr mitigations=off '
+    # While it starts the kernel changes its own code most, which emulated processors may miss of one another.
+    printf 'maxcpus=1 '
     printf 'root=root rootfstype=virtiofs ro init=%s/guest/init' "$work"
     [[ " ${append[*]-} " == *' apparmor='* ]] || printf ' apparmor=0'
     ((${#append[@]} == 0)) || printf ' %s' "${append[@]}"

@@ -25,6 +25,14 @@ mount_all() {
     ip link set lo up 2>/dev/null || busybox ifconfig lo up
 }
 
+# The kernel has been started with one alone.
+start_processors() {
+    local switch
+    for switch in /sys/devices/system/cpu/cpu*/online; do
+        [[ ! -e $switch ]] || echo 1 >"$switch"
+    done
+}
+
 # Block devices to limit, of which a machine like this has none of its own, and the classifier of `net_cls`.
 load_modules() {
     local module
