@@ -55,13 +55,7 @@ impl Counts {
         let mut counts = Counts::default();
         let mut inside = false;
         for line in trace.lines() {
-            let Some((name, _)) = line.split_once('(') else { continue };
-            // Signals and the end of the process are no calls; nor is what strace itself causes, as a signal that is
-            // ignored does not interrupt otherwise.
-            let call = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            if !call || name == "restart_syscall" {
-                continue;
-            }
+            let Some(name) = name(line) else { continue };
             if name == MARK {
                 counts.runs += u32::from(inside);
                 inside = !inside;
@@ -71,6 +65,16 @@ impl Counts {
         }
         counts
     }
+}
+
+/// The call of a line; none for signals, and for what a signal interrupts only because the process is traced: it is
+/// tried again, and that counts.
+fn name(line: &str) -> Option<&str> {
+    let (name, rest) = line.split_once('(')?;
+    let resumed = rest.split_once("resuming interrupted ").and_then(|(_, rest)| rest.split_once(' '));
+    let name = resumed.map_or(name, |(name, _)| name);
+    let call = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    (call && !line.contains(" = ? ERESTART")).then_some(name)
 }
 
 /// Runs this program again with `arguments` under strace; `trace` is where that writes.
@@ -95,10 +99,11 @@ mod tests {
     fn only_what_is_between_marks_counts() {
         let trace = "execve(\"a\", 0x1, 0x2) = 0\ngetppid() = 1\nmkdirat(3, \"\"..., 0755) = 0\ngetppid() = 1\n\
             close(3) = 0\ngetppid() = 1\nmkdirat(3, \"\"..., 0755) = 0\n--- SIGCHLD {si_signo=SIGCHLD} ---\n\
-            kill(7, SIGKILL) = 0\ngetppid() = 1\n";
+            poll([{fd=3}], 1, -1) = ? ERESTART_RESTARTBLOCK (Interrupted by signal)\n\
+            restart_syscall(<... resuming interrupted poll ...>) = 1\ngetppid() = 1\n";
         let counts = Counts::parse(trace);
         assert_eq!(counts.runs, 2);
         assert!((counts.per_run() - 1.5).abs() < 1e-9);
-        assert_eq!(counts.describe(), "mkdirat 1, kill 0.5");
+        assert_eq!(counts.describe(), "mkdirat 1, poll 0.5");
     }
 }

@@ -65,16 +65,12 @@ impl Place {
         let used = mounts.into_iter().filter(|mount| {
             mount.unified || LEAST.iter().chain(&["cpuacct"]).any(|controller| mount.serves(controller))
         });
-        let hierarchies: Vec<Hierarchy> = used
-            .map(|mount| {
-                let top = mount.unified && root;
-                let own = if top { mount.point.clone() } else { mount.directory(&membership) };
-                Hierarchy { mount, own }
-            })
-            .collect();
-        let v1 =
-            |controller| hierarchies.iter().any(|hierarchy: &Hierarchy| hierarchy.mount.serves(controller));
-        let version = if LEAST.into_iter().all(v1) { Version::V1 } else { Version::V2 };
+        let used: Vec<Mount> = used.collect();
+        let v1 = LEAST.into_iter().all(|controller| used.iter().any(|mount| mount.serves(controller)));
+        let version = if v1 { Version::V1 } else { Version::V2 };
+        let top = root && version == Version::V2;
+        let own = |mount: &Mount| if top { mount.point.clone() } else { mount.directory(&membership) };
+        let hierarchies = used.into_iter().map(|mount| Hierarchy { own: own(&mount), mount }).collect();
         let mut place = Place { version, hierarchies, enabled: Vec::new(), serial: Cell::new(0) };
         place.enable()?;
         place.attempt()?;

@@ -4,6 +4,7 @@
 //! [`NAMES`], its maker in [`MAKERS`].
 
 mod floor;
+mod library;
 mod peer;
 
 use std::fmt;
@@ -16,7 +17,7 @@ use crate::Error;
 use crate::subjects::Skip;
 
 /// All names, in the order of the outputs.
-pub(crate) const NAMES: [&str; 2] = ["floor", "cgroups-rs"];
+pub(crate) const NAMES: [&str; 3] = ["floor", "cofferdam", "cgroups-rs"];
 
 /// The limits that are set, in bytes, processes and microseconds.
 pub(crate) const MEMORY: u64 = 64 << 20;
@@ -89,7 +90,7 @@ pub(crate) struct Figures {
 /// Makes a subject ready for a case.
 type Make = fn(&Rc<Place>, Case) -> Result<Box<dyn Subject>, Error>;
 
-const MAKERS: [Make; NAMES.len()] = [floor::new, peer::new];
+const MAKERS: [Make; NAMES.len()] = [floor::new, library::new, peer::new];
 
 /// A subject by its name, ready for a case.
 pub(crate) fn make(name: &str, place: &Rc<Place>, case: Case) -> Result<Box<dyn Subject>, Skip> {
