@@ -27,25 +27,25 @@ impl Hierarchies {
         };
         let wanted = self.wanted(path, controllers)?;
         let mut made = Made { hierarchies: self, parts: Vec::new(), above: Vec::new() };
-        for (index, hierarchy) in self.iter().enumerate().filter(|(index, _)| wanted & 1 << index != 0) {
+        for (index, hierarchy) in self.iter().enumerate().filter(|(index, _)| wanted.contains(index)) {
             let above = made.parents(index, hierarchy, path)?;
             made.child(&above, name)?;
         }
         made.finish(path)
     }
 
-    /// The hierarchies for these controllers, as bits of their indices.
-    fn wanted(&self, path: &CgroupPath, controllers: Controllers) -> Result<u64> {
+    /// The indices of the hierarchies for these controllers, the v2 one in any case.
+    fn wanted(&self, path: &CgroupPath, controllers: Controllers) -> Result<Vec<usize>> {
         let index = |hierarchy: &Hierarchy| self.iter().position(|other| std::ptr::eq(hierarchy, other));
         let unified = self.iter().position(|hierarchy| hierarchy.version() == Version::V2);
-        let mut wanted = unified.map_or(0, |index| 1 << index);
+        let mut wanted = Vec::from_iter(unified);
         for controller in controllers.iter() {
             let hierarchy = self.hierarchy_of(controller).map_err(|reason| Error::NoController {
                 controller,
                 path: path.clone(),
                 reason: reason.to_string(),
             })?;
-            wanted |= index(hierarchy).map_or(0, |index| 1 << index);
+            wanted.extend(index(hierarchy));
         }
         Ok(wanted)
     }
@@ -66,24 +66,24 @@ impl Cgroup {
     pub fn create(&self, name: impl AsRef<OsStr>, controllers: Controllers) -> Result<Self> {
         let name = one_name(name.as_ref())?;
         let wanted = self.hierarchies.wanted(self.path(), controllers)?;
-        self.refuse_missing(wanted, controllers)?;
+        self.refuse_missing(&wanted, controllers)?;
         let mut made = Made { hierarchies: &self.hierarchies, parts: Vec::new(), above: Vec::new() };
-        for part in self.parts.iter().filter(|part| wanted & 1 << part.hierarchy != 0) {
+        for part in self.parts.iter().filter(|part| wanted.contains(&part.hierarchy)) {
             made.child(part, name)?;
         }
         made.finish(self.path())
     }
 
-    fn refuse_missing(&self, wanted: u64, controllers: Controllers) -> Result<()> {
-        let there = self.parts.iter().fold(0_u64, |bits, part| bits | 1 << part.hierarchy);
-        let missing = |(index, hierarchy): &(usize, &Hierarchy)| {
-            hierarchy.version() == Version::V1 && wanted & !there & 1 << index != 0
-        };
-        let Some((_, hierarchy)) = self.hierarchies.iter().enumerate().find(missing) else { return Ok(()) };
-        let asked = |controller: &Controller| hierarchy.controllers().contains(*controller);
-        let controller = controllers.iter().find(asked).unwrap_or(Controller::Cpu);
-        let reason = format!("it has no directory below {}", hierarchy.mount_point().display());
-        Err(Error::NoController { controller, path: self.path().clone(), reason })
+    /// A v1 controller needs a directory of this cgroup in its hierarchy.
+    fn refuse_missing(&self, wanted: &[usize], controllers: Controllers) -> Result<()> {
+        let there = |index: &usize| self.parts.iter().any(|part| part.hierarchy == *index);
+        for missing in wanted.iter().filter(|index| !there(index)) {
+            let served = self.hierarchies.get(*missing).map(Hierarchy::controllers).unwrap_or_default();
+            if let Some(controller) = controllers.iter().find(|controller| served.contains(*controller)) {
+                return Err(self.no_controller(controller));
+            }
+        }
+        Ok(())
     }
 }
 

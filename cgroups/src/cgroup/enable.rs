@@ -2,13 +2,16 @@
 
 use super::{Cgroup, Part};
 use crate::hierarchy::is_implicit_on_v2;
-use crate::{Controller, Controllers, Errno, Error, Hierarchies, Result, Version};
+use crate::{Controller, Controllers, Errno, Error, Hierarchies, Result, Unavailable, Version};
 use std::path::PathBuf;
 
 /// Why controllers cannot be enabled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnableFault {
+    /// No hierarchy has it.
+    #[error("{0}")]
+    Unavailable(Unavailable),
     /// The topmost cgroup that can be seen does not have them: the kernel does not, or they were not delegated.
     #[error("cgroup.controllers of {at} does not list it, and no cgroup above that can be seen")]
     NotListed {
@@ -50,7 +53,7 @@ pub enum EnableFault {
 impl EnableFault {
     pub(crate) fn errno(&self) -> Option<Errno> {
         match self {
-            Self::NotListed { .. } => None,
+            Self::Unavailable(_) | Self::NotListed { .. } => None,
             Self::HasProcesses { .. } => Some(Errno::new(libc::EBUSY)),
             Self::NotPermitted { errno, .. } | Self::Gone { errno, .. } | Self::Refused { errno, .. } => {
                 Some(*errno)
@@ -95,8 +98,11 @@ impl Cgroup {
     fn to_enable(&self, controllers: Controllers) -> Result<Controllers> {
         let mut wanted = Controllers::EMPTY;
         for controller in controllers.iter().filter(|controller| self.v1_part_of(*controller).is_none()) {
-            let bound = self.hierarchies.hierarchy_of(controller).ok().map(crate::Hierarchy::version);
-            if self.unified().is_none() || bound == Some(Version::V1) {
+            let hierarchy = self.hierarchies.hierarchy_of(controller).map_err(|reason| Error::Enable {
+                controllers: controller.into(),
+                why: EnableFault::Unavailable(reason),
+            })?;
+            if self.unified().is_none() || hierarchy.version() == Version::V1 {
                 return Err(self.no_controller(controller));
             }
             if !is_implicit_on_v2(controller) {

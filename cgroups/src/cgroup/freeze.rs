@@ -158,7 +158,7 @@ impl Part {
             if !backoff.pause(deadline) {
                 break;
             }
-            if attempt.is_multiple_of(32) {
+            if attempt % 32 == 0 {
                 self.ask(false)?;
             }
         }

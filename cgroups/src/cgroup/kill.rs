@@ -33,10 +33,8 @@ impl Cgroup {
         if let Some(part) = self.unified() {
             self.kill_v2(part, deadline)?;
         }
-        match self.parts.iter().any(|part| part.version == Version::V1) {
-            true => self.kill_v1(deadline),
-            false => Ok(()),
-        }
+        // On a hybrid host somebody can be in the v1 parts alone.
+        self.kill_v1(deadline)
     }
 
     fn kill_v2(&self, part: &Part, deadline: Deadline) -> Result<()> {
@@ -58,7 +56,7 @@ impl Cgroup {
         Ok(())
     }
 
-    /// Kills whoever is in some part, until there is nobody.
+    /// Kills whoever is in some v1 part, until there is nobody.
     fn kill_v1(&self, deadline: Deadline) -> Result<()> {
         let mut backoff = Backoff::new();
         let mut signalled = BTreeSet::new();
@@ -109,9 +107,10 @@ impl Cgroup {
         Ok(signalled)
     }
 
+    /// Those in the v1 parts.
     fn everybody(&self) -> Result<BTreeSet<u32>> {
         let mut all = BTreeSet::new();
-        for part in &self.parts {
+        for part in self.parts.iter().filter(|part| part.version == Version::V1) {
             match part.members_recursive() {
                 Err(error) if error.is_gone() => {}
                 members => all.append(&mut members?),

@@ -1,8 +1,9 @@
 //! Who is in a cgroup.
 
 use super::{Cgroup, Part};
-use crate::{Error, Membership, Result, Version};
+use crate::{Errno, Error, Membership, Result, Version};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 impl Cgroup {
     /// The processes in it, in order, as this process's pid namespace numbers them. Those that it cannot see are left
@@ -77,7 +78,9 @@ impl Cgroup {
 
     /// Refuses what would stop or end the process that asks for it.
     pub(super) fn refuse_caller(&self, what: &'static str) -> Result<()> {
-        let own = crate::dir::Dir::open("/proc/self".as_ref())?.read_bytes("cgroup")?;
+        let path = Path::new("/proc/self/cgroup");
+        let own =
+            std::fs::read(path).map_err(|error| Error::Read { path: path.to_owned(), errno: of(&error) })?;
         let (own, _) = Membership::parse_all(&own);
         let holds_caller = |part: &&Part| {
             let hierarchy = self.hierarchies.get(part.hierarchy)?;
@@ -136,6 +139,10 @@ impl Part {
         }
         Ok(())
     }
+}
+
+fn of(error: &std::io::Error) -> Errno {
+    Errno::new(error.raw_os_error().unwrap_or(libc::EIO))
 }
 
 /// Whether a line of `cgroup.events` says 1.

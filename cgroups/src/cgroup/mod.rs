@@ -17,6 +17,7 @@ use crate::dir::Dir;
 use crate::{CgroupPath, Controller, Error, Hierarchies, Hierarchy, Result, Version};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::LazyLock;
 
 pub use add::MoveFault;
 pub use enable::EnableFault;
@@ -63,7 +64,7 @@ pub(crate) struct Part {
 impl Cgroup {
     /// Its path below the mount point: in the v2 hierarchy if it has a part there, else in the first of the others.
     pub fn path(&self) -> &CgroupPath {
-        static ROOT: CgroupPath = CgroupPath::root();
+        static ROOT: LazyLock<CgroupPath> = LazyLock::new(CgroupPath::root);
         self.parts.first().map_or(&ROOT, |part| &part.path)
     }
 
@@ -91,13 +92,19 @@ impl Cgroup {
         self.parts.iter().find(|part| part.version == Version::V2)
     }
 
-    /// Where the files of a controller are: in the v1 hierarchy that serves it, else in the v2 part, should v2 know
-    /// it at all. On v2 this does not say that the controller is enabled: its files may be missing.
+    /// Where the files of a controller are: in the v1 hierarchy that serves it, else in the v2 part, should v2 have it.
+    /// On v2 this does not say that the controller is enabled: its files may be missing.
     pub(crate) fn part_of(&self, controller: Controller) -> Option<&Part> {
-        // Accounting, the freezer and device programs are a part of every v2 cgroup.
-        let on_v2 = controller.name(Version::V2).is_some()
-            || matches!(controller, Controller::CpuAcct | Controller::Freezer | Controller::Devices);
-        self.v1_part_of(controller).or_else(|| self.unified().filter(|_| on_v2))
+        // Accounting, the freezer and device programs are a part of every v2 cgroup, whatever v1 has; what v1 serves
+        // otherwise v2 does not have.
+        let implicit = matches!(controller, Controller::CpuAcct | Controller::Freezer | Controller::Devices);
+        let on_v1 = || {
+            self.hierarchies
+                .iter()
+                .any(|h| h.version() == Version::V1 && h.controllers().contains(controller))
+        };
+        let on_v2 = || implicit || (controller.name(Version::V2).is_some() && !on_v1());
+        self.v1_part_of(controller).or_else(|| self.unified().filter(|_| on_v2()))
     }
 
     /// The part in the v1 hierarchy that serves a controller.

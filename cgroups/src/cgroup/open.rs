@@ -19,7 +19,7 @@ impl Hierarchies {
     ///
     /// # Errors
     ///
-    /// [`Error::Open`]; [`Error::NoPart`] if all of them are outside of what is mounted.
+    /// [`Error::Open`]; [`Error::OwnOutside`] if all of them are outside of what is mounted.
     pub fn own(&self) -> Result<Cgroup> {
         self.collect(|hierarchy| hierarchy.own().cloned())
     }
@@ -60,7 +60,7 @@ impl Hierarchies {
             }
         }
         if parts.is_empty() {
-            return Err(Error::NoPart { path: CgroupPath::root() });
+            return Err(Error::OwnOutside);
         }
         Ok(Cgroup { hierarchies: self.clone(), parts })
     }

@@ -23,15 +23,16 @@ impl Cgroup {
     pub fn remove(&self, timeout: Duration) -> Result<()> {
         self.refuse_root("removed")?;
         let mut busy = Vec::new();
+        let mut failed = Ok(());
         for part in &self.parts {
             match self.hierarchies.unlink(part) {
-                Ok(()) => {}
                 Err(error) if is_busy(&error) => busy.push(part),
-                Err(error) => return Err(error),
+                removed => failed = failed.and(removed),
             }
         }
+        // What can be removed is, even if something else cannot.
         let deadline = Deadline::after(timeout);
-        busy.into_iter().try_for_each(|part| self.hierarchies.remove_tree(part, deadline))
+        busy.into_iter().fold(failed, |failed, part| failed.and(self.hierarchies.remove_tree(part, deadline)))
     }
 }
 

@@ -1,15 +1,20 @@
 //! What the integration tests share: cgroups and processes that are gone afterwards, made-up hosts, reasons to skip.
-#![allow(dead_code, reason = "each test binary uses a part of this")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of this")]
 
+mod again;
 mod fake;
+mod private;
 
 use cofferdam_cgroups::{Cgroup, Controller, Controllers, Hierarchies, Version};
 use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub use again::Again;
 pub use fake::FakeTree;
+pub use private::{in_private_mounts, on_v1_alone};
 
 /// How long a test may wait for what happens at once.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -91,6 +96,41 @@ pub fn version_of(controller: Controller) -> Option<Version> {
     host().hierarchy_of(controller).ok().map(cofferdam_cgroups::Hierarchy::version)
 }
 
+/// A controller of v2 on this host, if it has any.
+pub fn some_of_v2() -> Option<Controller> {
+    host().iter().find(|hierarchy| hierarchy.version() == Version::V2)?.controllers().iter().next()
+}
+
+/// All controllers that this host has on a version.
+pub fn all_of(version: Version) -> Vec<Controller> {
+    let host = host();
+    let of = host.iter().filter(|hierarchy| hierarchy.version() == version);
+    of.flat_map(|hierarchy| hierarchy.controllers().iter()).collect()
+}
+
+/// The directories of a cgroup, by path, to look at it without the code under test; v2 first.
+pub fn directories(cgroup: &Cgroup) -> Vec<(Version, PathBuf)> {
+    let directory = |(hierarchy, path): (&cofferdam_cgroups::Hierarchy, &cofferdam_cgroups::CgroupPath)| {
+        (hierarchy.version(), hierarchy.mount_point().join(path.as_path()))
+    };
+    cgroup.paths().map(directory).collect()
+}
+
+/// The directory of a cgroup for a controller.
+pub fn directory_of(cgroup: &Cgroup, controller: Controller) -> PathBuf {
+    let hierarchy = cgroup.hierarchies().hierarchy_of(controller).expect("hierarchy of a controller");
+    let mut paths = cgroup.paths();
+    let part = paths.find(|(part, _)| part.mount_point() == hierarchy.mount_point());
+    let (_, path) = part.expect("a cgroup has a directory there");
+    hierarchy.mount_point().join(path.as_path())
+}
+
+/// What a file says, without white space at its ends.
+pub fn read(file: impl AsRef<Path>) -> String {
+    let content = std::fs::read_to_string(file.as_ref());
+    content.unwrap_or_else(|error| panic!("{}: {error}", file.as_ref().display())).trim().to_owned()
+}
+
 /// A name that no other test has, in this process or another.
 pub fn unique_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -121,8 +161,13 @@ impl TestCgroup {
 
     /// A process in it.
     pub fn sleeper(&self) -> Sleeper {
+        self.sleeper_in(&self.0)
+    }
+
+    /// A process in a cgroup in it.
+    pub fn sleeper_in(&self, cgroup: &Cgroup) -> Sleeper {
         let sleeper = Sleeper::start();
-        self.0.add(sleeper.pid()).expect("move a process into the test's cgroup");
+        cgroup.add(sleeper.pid()).expect("move a process into the test's cgroup");
         sleeper
     }
 }
