@@ -236,33 +236,47 @@ fn process_one_reaps_forwards_and_ends_with_the_program() {
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }
 
+/// Where a cgroup hierarchy is mounted, by the end of its line in `mountinfo`.
+fn hierarchy(is_wanted: impl Fn(&str) -> bool) -> Option<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let line = mounts.lines().find(|line| line.split_once(" - ").is_some_and(|(_, end)| is_wanted(end)))?;
+    Some(line.split(' ').nth(4).unwrap().to_owned())
+}
+
+/// A new cgroup v2: for root anywhere, for others beside their own, where that was delegated to them.
+fn new_cgroup() -> Option<String> {
+    let mut parent = hierarchy(|end| end.starts_with("cgroup2 "))?;
+    if !is_root() {
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap();
+        let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap();
+        parent += own.rsplit_once('/').unwrap().0;
+    }
+    let path = format!("{parent}/cofferdam-test-{}", std::process::id());
+    fs::create_dir(&path).ok()?;
+    Some(path)
+}
+
 #[test]
 fn a_process_is_born_in_a_cgroup() {
-    require!(is_root(), "root");
-    // Any cgroup v2 hierarchy will do, wherever it is mounted.
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let hierarchy =
-        mounts.lines().find(|line| line.contains(" - cgroup2 ")).and_then(|line| line.split(' ').nth(4));
-    require!(hierarchy.is_some(), "a mounted cgroup v2 hierarchy");
-    let path = format!("{}/cofferdam-test-{}", hierarchy.unwrap(), std::process::id());
-    fs::create_dir(&path).unwrap();
+    let path = new_cgroup();
+    require!(path.is_some(), "a cgroup v2 hierarchy, and a part of it that may be changed");
+    let path = path.unwrap();
     let directory = fs::File::open(&path).unwrap();
     let mut plan = shell("cat /proc/self/cgroup");
     plan.cgroup = Some(plan.input("cgroup"));
     plan.stdout = Stdio::Pipe;
     let output = plan.spawn(&[directory.as_fd()]).unwrap().wait_with_output().unwrap();
     fs::remove_dir(&path).unwrap();
-    assert!(common::text(&output.stdout).contains("0::/cofferdam-test-"), "{output:?}");
+    let name = path.rsplit_once('/').unwrap().1;
+    let text = common::text(&output.stdout);
+    assert!(text.lines().any(|line| line.starts_with("0::/") && line.ends_with(name)), "{output:?}");
 }
 
 #[test]
 fn a_process_enters_a_cgroup_v1() {
     require!(is_root(), "root");
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let freezer = mounts.lines().find(|line| line.ends_with("freezer") && line.contains(" - cgroup "));
-    let Some(root) = freezer.and_then(|line| line.split(' ').nth(4)) else {
-        eprintln!("skipped: no cgroup v1 freezer hierarchy");
-        return;
+    let Some(root) = hierarchy(|end| end.starts_with("cgroup ") && end.ends_with("freezer")) else {
+        return with_freezer_mounted();
     };
     let path = format!("{root}/cofferdam-test-{}", std::process::id());
     fs::create_dir(&path).unwrap();
@@ -274,4 +288,19 @@ fn a_process_enters_a_cgroup_v1() {
     let output = plan.spawn(&[tasks.as_fd()]).unwrap().wait_with_output().unwrap();
     fs::remove_dir(&path).unwrap();
     assert!(common::text(&output.stdout).contains(":/cofferdam-test-"), "{output:?}");
+}
+
+/// Runs the test again where the hierarchy is mounted, in mounts of its own.
+fn with_freezer_mounted() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = "mount -t cgroup -o freezer cgroup \"$0\" || exit 9; exec \"$@\"";
+    let status = std::process::Command::new("unshare")
+        .args(["--mount", "sh", "-c", script])
+        .arg(directory.path())
+        .arg(std::env::current_exe().unwrap())
+        .args(["a_process_enters_a_cgroup_v1", "--exact", "--nocapture"])
+        .status()
+        .unwrap();
+    require!(status.code() != Some(9), "cgroup v1");
+    assert!(status.success(), "{status}");
 }
