@@ -3,15 +3,11 @@
 mod common;
 
 use cofferdam_cgroups::{CgroupPath, Controller, Hierarchies, Membership, Mode, MountEntry, Version};
-use common::host;
+use common::{host, mounts};
 use std::path::Path;
 
 fn memberships() -> Vec<Membership> {
     Membership::parse_all(&std::fs::read("/proc/self/cgroup").expect("own cgroups")).0
-}
-
-fn mounts() -> Vec<MountEntry> {
-    MountEntry::parse_table(&std::fs::read("/proc/self/mountinfo").expect("mount table")).0
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn all_of_a_tree_end() {
     let controllers: Controllers = [Controller::Pids, Controller::Freezer].into_iter().collect();
     let child = top.create("child", controllers).unwrap();
     let below = child.create("below", controllers).unwrap();
-    let mut sleepers = vec![top.sleeper_in(&child), top.sleeper_in(&below), top.sleeper_in(&below)];
+    let mut sleepers = [top.sleeper_in(&child), top.sleeper_in(&below), top.sleeper_in(&below)];
     let mut other = Sleeper::start();
     top.kill(SOON).unwrap();
     assert!(!top.is_populated().unwrap() && top.processes_recursive().unwrap().is_empty());

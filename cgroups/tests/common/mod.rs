@@ -5,7 +5,7 @@ mod again;
 mod fake;
 mod private;
 
-use cofferdam_cgroups::{Cgroup, Controller, Controllers, Hierarchies, Version};
+use cofferdam_cgroups::{Cgroup, Controller, Controllers, Hierarchies, MountEntry, Version};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 pub use again::Again;
 pub use fake::FakeTree;
-pub use private::{in_private_mounts, on_v1_alone};
+pub use private::{Mounted, in_private_mounts, on_v1_alone};
 
 /// How long a test may wait for what happens at once.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -89,6 +89,11 @@ pub fn is_root() -> bool {
 /// The hierarchies of the host.
 pub fn host() -> Hierarchies {
     Hierarchies::discover().expect("the host's cgroups")
+}
+
+/// The mount table.
+pub fn mounts() -> Vec<MountEntry> {
+    MountEntry::parse_table(&std::fs::read("/proc/thread-self/mountinfo").expect("mount table")).0
 }
 
 /// Which version serves a controller on this host, if any does.

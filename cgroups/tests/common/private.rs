@@ -4,7 +4,7 @@ use super::{FakeTree, host};
 use cofferdam_cgroups::{Controller, Hierarchies, Version};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Runs the body on a thread of its own in a private mount namespace.
 pub fn in_private_mounts<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
@@ -28,7 +28,7 @@ pub fn on_v1_alone(
 ) {
     in_private_mounts(move || {
         let mut tree = FakeTree::new();
-        let mut binds = Binds(Vec::new());
+        let mut mounted = Vec::new();
         let host = host();
         for (number, controller) in controllers.into_iter().enumerate() {
             let hierarchy = host.hierarchy_of(controller).expect("hierarchy of a controller");
@@ -36,27 +36,38 @@ pub fn on_v1_alone(
             let names = names.collect::<Vec<_>>().join(",");
             let point = format!("/cgroup/{number}");
             tree = tree.v1(&point, &names).own(format!("{}:{names}:/", number + 1));
-            let none = None::<&str>;
-            mount(Some(hierarchy.mount_point()), &tree.path(&point), none, MsFlags::MS_BIND, none)
-                .expect("bind a hierarchy");
-            binds.0.push(tree.path(&point));
+            mounted.push(Mounted::bind(hierarchy.mount_point(), &tree.path(&point)));
         }
         body(tree.hierarchies());
-        // Not before, and before the tree is cleared.
-        drop(binds);
+        drop(mounted);
     });
 }
 
-/// Mounts in a made-up tree, which must not be cleared through them, whatever happens.
-struct Binds(Vec<PathBuf>);
+/// A mount that goes when this is dropped, which has to be before the directory is cleared: not through the mount.
+#[derive(Debug)]
+pub struct Mounted(PathBuf);
 
-impl Drop for Binds {
+impl Mounted {
+    /// A v2 hierarchy.
+    pub fn v2(point: &Path) -> Self {
+        let none = None::<&str>;
+        mount(Some("none"), point, Some("cgroup2"), MsFlags::empty(), none).expect("mount cgroup2");
+        Self(point.to_owned())
+    }
+
+    /// A directory that is somewhere else.
+    pub fn bind(from: &Path, point: &Path) -> Self {
+        let none = None::<&str>;
+        mount(Some(from), point, none, MsFlags::MS_BIND, none).expect("bind a hierarchy");
+        Self(point.to_owned())
+    }
+}
+
+impl Drop for Mounted {
     fn drop(&mut self) {
-        for point in &self.0 {
-            if let Err(error) = umount2(point, MntFlags::MNT_DETACH) {
-                eprintln!("unmount {}: {error}", point.display());
-                std::process::abort();
-            }
+        if let Err(error) = umount2(&self.0, MntFlags::MNT_DETACH) {
+            eprintln!("unmount {}: {error}", self.0.display());
+            std::process::abort();
         }
     }
 }
