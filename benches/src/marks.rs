@@ -54,9 +54,16 @@ impl Counts {
     fn parse(trace: &str) -> Counts {
         let mut counts = Counts::default();
         let mut inside = false;
+        // A call that a signal interrupts, only because the process is traced, is tried again: once counts.
+        let mut interrupted = "";
         for line in trace.lines() {
-            let Some(name) = name(line) else { continue };
-            if name == MARK {
+            let Some(mut name) = name(line) else { continue };
+            if name == "restart_syscall" {
+                name = interrupted;
+            }
+            if line.contains(" = ? ERESTART") {
+                interrupted = name;
+            } else if name == MARK {
                 counts.runs += u32::from(inside);
                 inside = !inside;
             } else if inside {
@@ -67,14 +74,10 @@ impl Counts {
     }
 }
 
-/// The call of a line; none for signals, and for what a signal interrupts only because the process is traced: it is
-/// tried again, and that counts.
+/// The call of a line; none for signals and the end of the process.
 fn name(line: &str) -> Option<&str> {
-    let (name, rest) = line.split_once('(')?;
-    let resumed = rest.split_once("resuming interrupted ").and_then(|(_, rest)| rest.split_once(' '));
-    let name = resumed.map_or(name, |(name, _)| name);
-    let call = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    (call && !line.contains(" = ? ERESTART")).then_some(name)
+    let (name, _) = line.split_once('(')?;
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_').then_some(name)
 }
 
 /// Runs this program again with `arguments` under strace; `trace` is where that writes.
@@ -100,7 +103,8 @@ mod tests {
         let trace = "execve(\"a\", 0x1, 0x2) = 0\ngetppid() = 1\nmkdirat(3, \"\"..., 0755) = 0\ngetppid() = 1\n\
             close(3) = 0\ngetppid() = 1\nmkdirat(3, \"\"..., 0755) = 0\n--- SIGCHLD {si_signo=SIGCHLD} ---\n\
             poll([{fd=3}], 1, -1) = ? ERESTART_RESTARTBLOCK (Interrupted by signal)\n\
-            restart_syscall(<... resuming interrupted poll ...>) = 1\ngetppid() = 1\n";
+            restart_syscall(<... resuming interrupted poll ...>) = ? ERESTART_RESTARTBLOCK (Interrupted)\n\
+            restart_syscall(<... resuming interrupted restart_syscall ...>) = 1\ngetppid() = 1\n";
         let counts = Counts::parse(trace);
         assert_eq!(counts.runs, 2);
         assert!((counts.per_run() - 1.5).abs() < 1e-9);

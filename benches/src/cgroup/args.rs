@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::subjects::NAMES;
-use crate::flags::{self, Flags};
+use crate::flags::Flags;
 
 const EXAMPLES: &str = "\
 Examples (flags come after `--`; files are written relative to the folder `benches`, so give full paths):
@@ -31,18 +31,6 @@ pub struct Args {
     pub traced: Option<u32>,
 }
 
-impl Args {
-    /// The chosen cases, in the usual order.
-    pub fn cases(&self) -> Vec<Case> {
-        flags::chosen(Case::ALL, &self.case)
-    }
-
-    /// Whether a subject was chosen.
-    pub fn wants(&self, subject: &str) -> bool {
-        flags::wants(&self.subject, subject)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,7 +40,7 @@ mod tests {
     fn every_case_is_found_by_its_name() {
         for case in Case::ALL {
             let args = Args::try_parse_from(["cgroup_ops", "--bench", "--case", case.name()]).unwrap();
-            assert_eq!(args.cases(), [case]);
+            assert_eq!(args.case, [case]);
         }
     }
 

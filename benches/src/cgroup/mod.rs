@@ -20,6 +20,7 @@ use clap::Parser;
 
 use crate::Error;
 use crate::bench::{self, About, Bench};
+use crate::flags;
 use crate::outcome::{Outcome, Skipped};
 use crate::sample::{self, Contender, Effort};
 use args::Args;
@@ -41,7 +42,8 @@ pub fn main() -> ExitCode {
 fn measured(args: &Args) -> Result<(), Error> {
     let bench = Bench::new(&ABOUT, &args.flags)?;
     let stage = Stage::new()?;
-    let cases: Vec<_> = args.cases().into_iter().map(|case| (case, case.weight())).collect();
+    let cases: Vec<_> =
+        flags::chosen(Case::ALL, &args.case).into_iter().map(|case| (case, case.weight())).collect();
     bench.run(&cases, |case, deadline| {
         let mut outcome = measure(&stage, args, case, deadline);
         stage.place.sweep()?;
@@ -57,7 +59,7 @@ fn measured(args: &Args) -> Result<(), Error> {
 /// Measures a case.
 fn measure(stage: &Stage, args: &Args, case: Case, deadline: Option<Instant>) -> Outcome {
     let (mut contenders, mut skipped) = (Vec::new(), Vec::new());
-    for name in subjects::NAMES.into_iter().filter(|name| args.wants(name)) {
+    for name in subjects::NAMES.into_iter().filter(|name| flags::wants(&args.subject, name)) {
         match runs::prepare(stage, case, name) {
             Ok(runner) => contenders.push(Contender { name, lacks: Vec::new(), runner }),
             Err(skip) => skipped.push(Skipped::subject(name, skip)),

@@ -181,15 +181,17 @@ mod tests {
     use super::*;
     use crate::cgroup::subjects::NAMES;
 
-    /// As an ordinary user there is no place for cgroups, mostly.
+    /// Only root has a place for cgroups everywhere, and only root has one where cgroups-rs makes them.
     #[test]
     fn every_subject_does_every_case_and_nothing_is_left() {
+        let root = nix::unistd::geteuid().is_root();
+        let must = root && std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
         let stage = match Stage::new() {
-            Err(error) if !nix::unistd::geteuid().is_root() => return eprintln!("skipped: {error}"),
+            Err(error) if !must => return eprintln!("skipped: {error}"),
             stage => stage.unwrap(),
         };
         for case in Case::ALL {
-            for subject in NAMES {
+            for subject in NAMES.into_iter().filter(|name| root || *name != "cgroups-rs") {
                 let mut runner = prepare(&stage, case, subject).unwrap();
                 for _ in 0..2 {
                     runner.measure().unwrap();

@@ -39,7 +39,7 @@ fn scratch() -> Result<tempfile::NamedTempFile, Error> {
 
 /// The traced process: one subject in one case.
 pub(super) fn traced(args: &Args) -> Result<(), Error> {
-    let [case, ..] = args.cases()[..] else { return Err(Error::Inner("no case".to_owned())) };
+    let case = *args.case.first().ok_or_else(|| Error::Inner("no case".to_owned()))?;
     let subject = args.subject.first().ok_or_else(|| Error::Inner("no subject".to_owned()))?;
     let stage = Stage::new()?;
     let mut runner = runs::prepare(&stage, case, subject).map_err(|skip| Error::Inner(skip.reason))?;

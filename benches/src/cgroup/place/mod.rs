@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::Error;
 use mounts::Mount;
+use nix::unistd::{AccessFlags, access};
 
 /// The interface of the kernel that the controllers are on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +28,10 @@ const PREFIX: &str = "cofferdam-bench";
 #[derive(Debug)]
 pub(crate) struct Hierarchy {
     mount: Mount,
-    /// The directory below which ours are made: that of the bench, on v2 as root that at the mount point.
+    /// The directory below which ours are made: on v1 that of the bench, on v2 the topmost that it may use.
     own: PathBuf,
+    /// That of the bench.
+    home: PathBuf,
 }
 
 impl Hierarchy {
@@ -60,7 +63,6 @@ impl Place {
     pub(crate) fn discover() -> Result<Place, Error> {
         let text = |path: &str| fs::read_to_string(path).map_err(Error::io(format!("read {path}")));
         let membership = text("/proc/self/cgroup")?;
-        let root = nix::unistd::geteuid().is_root();
         let mounts = mounts::parse(&text("/proc/self/mountinfo")?);
         let used = mounts.into_iter().filter(|mount| {
             mount.unified || LEAST.iter().chain(&["cpuacct"]).any(|controller| mount.serves(controller))
@@ -68,9 +70,14 @@ impl Place {
         let used: Vec<Mount> = used.collect();
         let v1 = LEAST.into_iter().all(|controller| used.iter().any(|mount| mount.serves(controller)));
         let version = if v1 { Version::V1 } else { Version::V2 };
-        let top = root && version == Version::V2;
-        let own = |mount: &Mount| if top { mount.point.clone() } else { mount.directory(&membership) };
-        let hierarchies = used.into_iter().map(|mount| Hierarchy { own: own(&mount), mount }).collect();
+        let hierarchies = used
+            .into_iter()
+            .map(|mount| {
+                let home = mount.directory(&membership);
+                let own = if version == Version::V2 { topmost(&home, &mount.point) } else { home.clone() };
+                Hierarchy { mount, own, home }
+            })
+            .collect();
         let mut place = Place { version, hierarchies, enabled: Vec::new(), serial: Cell::new(0) };
         place.enable()?;
         place.attempt()?;
@@ -116,13 +123,13 @@ impl Place {
         Ok(found)
     }
 
-    /// Moves a process out of every cgroup of the bench, back to where ours are made.
+    /// Moves a process out of every cgroup of the bench, back to where the bench is.
     pub(crate) fn take_back(&self, pid: i32) -> Result<(), Error> {
         let path = format!("/proc/{pid}/cgroup");
         let membership = fs::read_to_string(&path).map_err(Error::io(format!("read {path}")))?;
         for hierarchy in &self.hierarchies {
             if hierarchy.mount.directory(&membership).to_string_lossy().contains(&prefix()) {
-                write(&hierarchy.own.join("cgroup.procs"), &pid.to_string())?;
+                write(&hierarchy.home.join("cgroup.procs"), &pid.to_string())?;
             }
         }
         Ok(())
@@ -161,10 +168,11 @@ impl Place {
             return Ok(());
         }
         let file = self.hierarchy("memory")?.own.join("cgroup.subtree_control");
-        let enabled = fs::read_to_string(&file).map_err(Error::io(format!("read {}", file.display())))?;
+        let enabled = fs::read_to_string(&file).map_err(refused("read", &file))?;
         for controller in LEAST {
             if !enabled.split_whitespace().any(|name| name == controller) {
-                write(&file, &format!("+{controller}"))?;
+                fs::write(&file, format!("+{controller}"))
+                    .map_err(refused("enable controllers in", &file))?;
                 self.enabled.push((file.clone(), controller));
             }
         }
@@ -176,10 +184,7 @@ impl Place {
         let name = self.name();
         for hierarchy in self.hierarchies(&LEAST)? {
             let path = hierarchy.own.join(&name);
-            fs::create_dir(&path).map_err(Error::io(format!(
-                "no cgroup can be made here, which takes root or a delegated cgroup: make {}",
-                path.display()
-            )))?;
+            fs::create_dir(&path).map_err(refused("make", &path))?;
             remove(&path)?;
         }
         Ok(())
@@ -195,6 +200,21 @@ impl Drop for Place {
 
 fn prefix() -> String {
     format!("{PREFIX}-{}-", std::process::id())
+}
+
+/// From `home` upwards as long as this process may make cgroups and move processes there.
+fn topmost(home: &Path, top: &Path) -> PathBuf {
+    let writable = |path: &Path| {
+        let files = [path.to_owned(), path.join("cgroup.procs"), path.join("cgroup.subtree_control")];
+        files.iter().all(|file| access(file, AccessFlags::W_OK).is_ok())
+    };
+    let above = home.ancestors().take_while(|path| path.starts_with(top) && writable(path));
+    above.last().unwrap_or(home).to_owned()
+}
+
+fn refused(what: &str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.display();
+    Error::io(format!("no cgroups can be made, which takes root or a delegated cgroup: {what} {path}"))
 }
 
 fn write(path: &Path, value: &str) -> Result<(), Error> {

@@ -32,8 +32,7 @@ pub(super) fn new(place: &Rc<Place>, case: Case) -> Result<Box<dyn Subject>, Err
     let hierarchies = Hierarchies::discover().map_err(failed)?;
     let (version, parent) = match place.version() {
         place::Version::V1 => (Version::V1, hierarchies.own()),
-        place::Version::V2 if nix::unistd::geteuid().is_root() => (Version::V2, hierarchies.root()),
-        place::Version::V2 => (Version::V2, hierarchies.own()),
+        place::Version::V2 => (Version::V2, hierarchies.base()),
     };
     let names = case.controllers(place.version()).iter();
     let controllers = names.filter_map(|name| Controller::from_name(name, version)).collect();
