@@ -31,7 +31,7 @@ kernel_package() {
     return 1
 }
 
-# Sets `kernel`: a directory with `vmlinuz`, `overlay.ko` and `lib/modules`. Unpacked under a lock, and put in place by
+# Sets `kernel`: a directory with `vmlinuz`, `lib/modules`, and in `early` what is loaded first. Unpacked under a lock, and put in place by
 # a rename. To have a newer version of it, remove the directory.
 find_kernel() {
     local lock
@@ -68,7 +68,20 @@ unpack_kernel() {
 }
 
 unpack() {
-    dpkg-deb -x "$1" . && rm "$1" && depmod -b . "$(ls lib/modules)" && mv boot/vmlinuz-* vmlinuz &&
-        # The only module that is loaded before modprobe can be.
-        xz -dc lib/modules/*/kernel/fs/overlayfs/overlay.ko.xz >overlay.ko
+    local release
+    dpkg-deb -x "$1" . && rm "$1" && mv boot/vmlinuz-* vmlinuz || return
+    release=$(ls lib/modules)
+    depmod -b . "$release" && mkdir early || return
+    # What the guest needs to see the host's files, and to answer. Much of it may be built in.
+    modprobe -d . -S "$release" --show-depends --all virtio_pci virtiofs overlay virtio_console virtio_rng |
+        awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | early_modules
+}
+
+# Reads names of modules in the order of their dependencies; some releases compress them.
+early_modules() {
+    local path name number=100
+    while read -r path; do
+        name=early/$((number++))-$(basename "${path%.xz}")
+        if [[ $path == *.xz ]]; then xz -dc "$path"; else cat "$path"; fi >"$name" || return
+    done
 }

@@ -97,7 +97,7 @@ prepare_guest() {
         printf ' %q' "$@"
         echo
     } >"$work/command"
-    # The first program of the guest understands one word a line only.
+    # The second program of the guest finds the kernel by its line.
     {
         printf 'kernel=%q\nwork=%q\nuser=%q\n' "$kernel" "$work" "$user"
         printf 'command_words=('
@@ -107,6 +107,16 @@ prepare_guest() {
         printf ' )\n'
     } >"$work/settings"
     mkfifo "$work/out" "$work/err"
+    make_initramfs
+}
+
+make_initramfs() {
+    local directory=$work/initramfs
+    mkdir -p "$directory"/{bin,dev,proc,host,early}
+    cp /bin/busybox "$directory/bin/"
+    cp "$here/guest/first" "$directory/init"
+    cp "$kernel"/early/* "$directory/early/"
+    (cd "$directory" && find . | busybox cpio -o -H newc 2>/dev/null) >"$work/initrd"
 }
 
 start_machine() {
@@ -125,7 +135,8 @@ start_machine() {
         -chardev "file,id=err,path=$work/err" -device virtserialport,chardev=err,nr=2 \
         -chardev "file,id=started,path=$work/started" -device virtserialport,chardev=started,nr=3 \
         -chardev "file,id=status,path=$work/status" -device virtserialport,chardev=status,nr=4 \
-        -serial "file:$work/console" -kernel "$kernel/vmlinuz" -append "$(command_line)" \
+        -serial "file:$work/console" -kernel "$kernel/vmlinuz" -initrd "$work/initrd" \
+        -append "$(command_line)" \
         </dev/null >"$work/qemu.log" 2>&1 &
     machine=$!
     processes+=("$machine")
@@ -142,7 +153,7 @@ command_line() {
     printf 'console=ttyS0 quiet panic=-1 reboot=t nokaslr mitigations=off '
     # While it starts the kernel changes its own code most, which emulated processors may miss of one another.
     printf 'maxcpus=1 '
-    printf 'root=root rootfstype=virtiofs ro init=%s/guest/init' "$work"
+    printf 'vm.work=%s' "$work"
     [[ " ${append[*]-} " == *' apparmor='* ]] || printf ' apparmor=0'
     ((${#append[@]} == 0)) || printf ' %s' "${append[@]}"
 }
