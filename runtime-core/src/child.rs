@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
+use crate::cgroup::{Enclosed, limits_methods};
 use crate::program::Program;
 use crate::{ChildStderr, ChildStdin, ChildStdout, Error, ExitStatus, Output, streams};
 
@@ -18,13 +19,16 @@ const SIGKILL: i32 = Signal::KILL.as_raw();
 /// # Dropping
 ///
 /// Dropping a `Child` neither kills nor waits for the program, like `std::process::Child`, unless
-/// [`kill_on_drop`](crate::Command::kill_on_drop) says so.
+/// [`kill_on_drop`](crate::Command::kill_on_drop) says so. The cgroup of a program with limits is removed if the program
+/// was waited for; otherwise it stays as long as something runs in it.
 #[derive(Debug)]
 pub struct Child {
     process: cofferdam_process::Child,
     limit: Option<Limit>,
     #[allow(dead_code, reason = "its drop is all that it does")]
     kill_on_drop: Option<KillOnDrop>,
+    /// Below `kill_on_drop`: it is dropped when nothing runs in it any more.
+    enclosed: Option<Enclosed>,
     /// The writing end of the program's standard input, if it is a pipe.
     pub stdin: Option<ChildStdin>,
     /// The reading end of its standard output, if it is a pipe.
@@ -40,8 +44,16 @@ pub(crate) struct Limit {
     pub(crate) end: Instant,
 }
 
+/// What a child is made of.
+#[cfg(feature = "tokio")]
+pub(crate) type Parts = (cofferdam_process::Child, Option<Limit>, Option<KillOnDrop>, Option<Enclosed>);
+
 impl Child {
-    pub(crate) fn new(mut process: cofferdam_process::Child, program: &Program) -> Result<Self, Error> {
+    pub(crate) fn new(
+        mut process: cofferdam_process::Child,
+        program: &Program,
+        mut enclosed: Option<Enclosed>,
+    ) -> Result<Self, Error> {
         // A moment that cannot be counted never comes.
         let limit = program
             .timeout
@@ -57,18 +69,24 @@ impl Child {
             },
             false => None,
         };
+        if let Some(enclosed) = enclosed.as_mut().filter(|_| program.kill_on_drop) {
+            // Nothing is to be left, then.
+            enclosed.ended();
+        }
         let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
-        Ok(Self { process, limit, kill_on_drop, stdin, stdout, stderr })
+        Ok(Self { process, limit, kill_on_drop, enclosed, stdin, stdout, stderr })
     }
 
     /// The process with its streams, how long it may run, and what kills it.
     #[cfg(feature = "tokio")]
-    pub(crate) fn into_parts(mut self) -> (cofferdam_process::Child, Option<Limit>, Option<KillOnDrop>) {
+    pub(crate) fn into_parts(mut self) -> Parts {
         self.process.stdin = self.stdin;
         self.process.stdout = self.stdout;
         self.process.stderr = self.stderr;
-        (self.process, self.limit, self.kill_on_drop)
+        (self.process, self.limit, self.kill_on_drop, self.enclosed)
     }
+
+    limits_methods!();
 
     /// The process id as the caller sees it. It may belong to another process once this one was waited for; prefer
     /// [`pidfd`](Self::pidfd).
@@ -88,7 +106,11 @@ impl Child {
     pub fn wait(&mut self) -> Result<ExitStatus, Error> {
         drop(self.stdin.take());
         match self.limit {
-            None => Ok(self.process.wait()?),
+            None => {
+                let status = self.process.wait()?;
+                self.ended();
+                Ok(status)
+            }
             Some(limit) => self.wait_until(limit),
         }
     }
@@ -99,6 +121,7 @@ impl Child {
     /// As [`wait`](Self::wait).
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>, Error> {
         if let Some(status) = self.process.try_wait()? {
+            self.ended();
             return Ok(Some(status));
         }
         match self.limit {
@@ -116,7 +139,13 @@ impl Child {
         let until = Instant::now().checked_add(timeout);
         match self.limit {
             Some(limit) if until.is_none_or(|until| limit.end <= until) => self.wait_until(limit).map(Some),
-            _ => Ok(self.process.wait_timeout(timeout)?),
+            _ => {
+                let status = self.process.wait_timeout(timeout)?;
+                if status.is_some() {
+                    self.ended();
+                }
+                Ok(status)
+            }
         }
     }
 
@@ -163,8 +192,18 @@ impl Child {
     fn wait_until(&mut self, limit: Limit) -> Result<ExitStatus, Error> {
         let left = limit.end.saturating_duration_since(Instant::now());
         match self.process.wait_timeout(left)? {
-            Some(status) => Ok(status),
+            Some(status) => {
+                self.ended();
+                Ok(status)
+            }
             None => Err(self.end(limit)?),
+        }
+    }
+
+    /// It was waited for.
+    fn ended(&mut self) {
+        if let Some(enclosed) = &mut self.enclosed {
+            enclosed.ended();
         }
     }
 
@@ -172,6 +211,7 @@ impl Child {
     fn end(&mut self, limit: Limit) -> Result<Error, Error> {
         self.kill()?;
         self.process.wait()?;
+        self.ended();
         Ok(limit.error())
     }
 }

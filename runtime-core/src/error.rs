@@ -52,6 +52,9 @@ pub enum Error {
     /// A namespace could not be looked at, or its id maps not be written.
     #[error(transparent)]
     Namespace(#[from] cofferdam_namespaces::Error),
+    /// A cgroup could not be made, limited, looked at or removed.
+    #[error(transparent)]
+    Cgroup(#[from] cofferdam_cgroups::Error),
     /// Something about this process or the host could not be found out.
     #[error("{call}: {errno}")]
     Call {
@@ -93,6 +96,7 @@ impl Error {
             Self::Path { errno, .. } | Self::Call { errno, .. } => Some(*errno),
             Self::Process(error) => error.errno(),
             Self::Namespace(error) => error.errno().map(|errno| Errno::new(errno.raw())),
+            Self::Cgroup(error) => error.errno().map(|errno| Errno::new(errno.number())),
             Self::Denied { source, .. } | Self::LeftBehind { source, .. } => source.errno(),
             Self::Invalid { .. } | Self::NoMountPoint { .. } | Self::TimedOut { .. } => None,
         }

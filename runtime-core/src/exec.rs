@@ -5,7 +5,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
+use cofferdam_cgroups::Cgroup;
+
 use crate::program::{Program, Wanted, program_methods, run_methods};
+use crate::start::Place;
 use crate::stdio::Stdio;
 use crate::{Capabilities, CapabilitySet, Child, Error, ExitStatus, Output, Plan, Resource};
 
@@ -31,13 +34,20 @@ use crate::{Capabilities, CapabilitySet, Child, Error, ExitStatus, Output, Plan,
 #[derive(Debug)]
 pub struct Exec<'a> {
     pidfd: BorrowedFd<'a>,
+    cgroup: Option<&'a Cgroup>,
     pub(crate) program: Program,
 }
 
 impl<'a> Exec<'a> {
     /// A command that runs `program` beside the process of a [`Child`] or of any other pidfd.
     pub fn new(process: &'a impl AsFd, program: impl AsRef<OsStr>) -> Self {
-        Self { pidfd: process.as_fd(), program: Program::new(program.as_ref()) }
+        Self { pidfd: process.as_fd(), cgroup: None, program: Program::new(program.as_ref()) }
+    }
+
+    /// Runs it under the limits of a program, in the same cgroup. Nothing changes if that has none of its own.
+    pub fn limits_of(&mut self, child: &'a Child) -> &mut Self {
+        self.cgroup = child.cgroup();
+        self
     }
 
     program_methods!();
@@ -49,7 +59,7 @@ impl<'a> Exec<'a> {
     /// # Errors
     /// As [`spawn`](Self::spawn) before anything happens.
     pub fn plan(&self) -> Result<Plan, Error> {
-        Ok(crate::prepare::exec(self, crate::start::INHERIT)?.plan)
+        Ok(crate::prepare::exec(self, crate::start::INHERIT, self.place()?.shape())?.plan)
     }
 
     pub(crate) fn pidfd(&self) -> BorrowedFd<'a> {
@@ -57,10 +67,24 @@ impl<'a> Exec<'a> {
     }
 
     fn run_to_the_end(&self, streams: crate::start::Streams) -> Result<ExitStatus, Error> {
-        crate::start::run(&self.program, &crate::Root::Host, || crate::prepare::exec(self, streams))
+        let prepare = |shape| crate::prepare::exec(self, streams, shape);
+        crate::start::run(&self.program, &crate::Root::Host, self.place()?, prepare)
     }
 
     fn start(&self, streams: crate::start::Streams, fault: Option<u32>) -> Result<Child, Error> {
-        crate::start::start(&self.program, &crate::Root::Host, fault, || crate::prepare::exec(self, streams))
+        let prepare = |shape| crate::prepare::exec(self, streams, shape);
+        crate::start::start(&self.program, &crate::Root::Host, fault, self.place()?, prepare)
+    }
+
+    fn place(&self) -> Result<Place<'_>, Error> {
+        match self.cgroup {
+            Some(_) if self.program.cgroup.is_some() => Err(Error::invalid(
+                "cgroup",
+                "given",
+                "cannot be had together with the limits of another program",
+            )),
+            Some(cgroup) => Ok(Place::Others(cgroup, cgroup.task_files()?)),
+            None => Ok(Place::Callers),
+        }
     }
 }

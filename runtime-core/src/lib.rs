@@ -45,6 +45,7 @@
 //! names the setting that forbids it.
 #![forbid(unsafe_code)]
 
+mod cgroup;
 mod child;
 mod command;
 mod enclosure;
@@ -65,9 +66,11 @@ mod template;
 pub mod tokio;
 mod undo;
 
+pub use cofferdam_cgroups as cgroups;
 pub use cofferdam_namespaces as namespaces;
 pub use cofferdam_process as process;
 
+pub use cgroup::{LimitPolicy, remove_stale_cgroups};
 pub use child::Child;
 pub use cofferdam_namespaces::{IdMap, IdRange, InsideId, Kind, Namespace, OutsideId};
 pub use cofferdam_process::{

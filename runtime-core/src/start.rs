@@ -6,6 +6,9 @@ use std::sync::{PoisonError, RwLock};
 use cofferdam_namespaces::{Error as NamespaceError, Namespace};
 use cofferdam_process::{BoxError, Error as ProcessError, Process, Rendezvous, Spawner};
 
+use cofferdam_cgroups::Cgroup;
+
+use crate::cgroup::{Enclosed, Shape};
 use crate::enclosure::Root;
 use crate::explain::explain;
 use crate::prepare::{Input, Maps, Prepared};
@@ -31,37 +34,93 @@ pub(crate) const COLLECT: Streams =
 /// Who makes mount points in a directory is alone with it: until it is clear that they stay, no one else may find them.
 static MOUNT_POINTS: RwLock<()> = RwLock::new(());
 
+/// Which cgroup the process is in.
+#[derive(Debug)]
+pub(crate) enum Place<'a> {
+    /// The caller's.
+    Callers,
+    /// One of its own.
+    New(Enclosed),
+    /// That of another program, and the files by which a process moves itself there.
+    Others(&'a Cgroup, Vec<OwnedFd>),
+}
+
+impl Place<'_> {
+    pub(crate) fn shape(&self) -> Shape {
+        match self {
+            Self::Callers => Shape::default(),
+            Self::New(enclosed) => enclosed.shape(),
+            Self::Others(cgroup, tasks) => Shape { unified: cgroup.fd().is_some(), tasks: tasks.len() },
+        }
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Callers => None,
+            Self::New(enclosed) => enclosed.fd(),
+            Self::Others(cgroup, _) => cgroup.fd(),
+        }
+    }
+
+    fn tasks(&self) -> &[OwnedFd] {
+        match self {
+            Self::Callers => &[],
+            Self::New(enclosed) => enclosed.tasks(),
+            Self::Others(_, tasks) => tasks,
+        }
+    }
+
+    /// What belongs to the program, once it runs.
+    fn into_enclosed(self) -> Option<Enclosed> {
+        match self {
+            Self::New(mut enclosed) => {
+                enclosed.started();
+                Some(enclosed)
+            }
+            Self::Callers | Self::Others(..) => None,
+        }
+    }
+}
+
 /// Prepares and starts. With a fault, that operation of the init fails.
 pub(crate) fn start<'a>(
     program: &Program,
     root: &Root,
     fault: Option<u32>,
-    prepare: impl Fn() -> Result<Prepared<'a>, Error>,
+    place: Place<'_>,
+    prepare: impl Fn(Shape) -> Result<Prepared<'a>, Error>,
 ) -> Result<Child, Error> {
-    let child = carry_out(root, &prepare, |spawner, _| match fault {
+    let child = carry_out(root, &place, &prepare, |spawner, _| match fault {
         Some(operation) => spawner.fail_at(operation).spawn(),
         None => spawner.spawn(),
     })?;
-    Child::new(child, program)
+    Child::new(child, program, place.into_enclosed())
 }
 
 /// Prepares, starts, and waits for the end, where nothing else is to be done meanwhile.
 pub(crate) fn run<'a>(
     program: &Program,
     root: &Root,
-    prepare: impl Fn() -> Result<Prepared<'a>, Error>,
+    place: Place<'_>,
+    prepare: impl Fn(Shape) -> Result<Prepared<'a>, Error>,
 ) -> Result<ExitStatus, Error> {
     if program.timeout.is_some() {
-        return start(program, root, None, prepare)?.wait();
+        return start(program, root, None, place, prepare)?.wait();
     }
-    let outcome = carry_out(root, &prepare, |spawner, alone| match alone {
+    let outcome = carry_out(root, &place, &prepare, |spawner, alone| match alone {
         // Nobody else should wait for the end.
         true => spawner.spawn().map(Outcome::Running),
         false => spawner.status().map(Outcome::Ended),
     })?;
     match outcome {
-        Outcome::Running(child) => Child::new(child, program)?.wait(),
-        Outcome::Ended(status) => Ok(status),
+        Outcome::Running(child) => Child::new(child, program, place.into_enclosed())?.wait(),
+        Outcome::Ended(status) => {
+            if let Some(mut enclosed) = place.into_enclosed() {
+                enclosed.ended();
+                enclosed.remove()?;
+            }
+            Ok(status)
+        }
     }
 }
 
@@ -77,25 +136,27 @@ enum Outcome {
 /// prepares while somebody makes some. So only who makes some has to keep the others away until that has succeeded.
 fn carry_out<'a, T>(
     root: &Root,
-    prepare: &impl Fn() -> Result<Prepared<'a>, Error>,
+    place: &Place<'_>,
+    prepare: &impl Fn(Shape) -> Result<Prepared<'a>, Error>,
     act: impl FnOnce(Spawner<'_>, bool) -> Result<T, ProcessError>,
 ) -> Result<T, Error> {
     let together = root.is_writable().then(|| MOUNT_POINTS.read().unwrap_or_else(PoisonError::into_inner));
-    let mut prepared = prepare()?;
+    let shape = place.shape();
+    let mut prepared = prepare(shape)?;
     drop(together);
     let mut template = None;
     if prepared.plan.mounts_from.is_some() {
         template = template::open()?;
         if template.is_none() {
-            prepared = prepare()?;
+            prepared = prepare(shape)?;
         }
     }
     if prepared.made.is_empty() {
-        return spawn(&prepared, template.as_deref(), |spawner| act(spawner, false));
+        return spawn(&prepared, template.as_deref(), place, |spawner| act(spawner, false));
     }
     let alone = MOUNT_POINTS.write().unwrap_or_else(PoisonError::into_inner);
-    prepared = prepare()?;
-    let result = spawn(&prepared, template.as_deref(), |spawner| act(spawner, true));
+    prepared = prepare(shape)?;
+    let result = spawn(&prepared, template.as_deref(), place, |spawner| act(spawner, true));
     let result = result.map_err(|error| undo::remove(prepared.made, error));
     drop(alone);
     result
@@ -104,9 +165,10 @@ fn carry_out<'a, T>(
 fn spawn<T>(
     prepared: &Prepared<'_>,
     template: Option<&Namespace>,
+    place: &Place<'_>,
     act: impl FnOnce(Spawner<'_>) -> Result<T, ProcessError>,
 ) -> Result<T, Error> {
-    let opened = prepared.inputs.iter().map(|input| open(input, template));
+    let opened = prepared.inputs.iter().map(|input| open(input, template, place));
     let opened = opened.collect::<Result<Vec<_>, Error>>()?;
     let inputs: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
     let mut writer = prepared.maps.as_ref().map(MapWriter);
@@ -132,16 +194,22 @@ impl AsFd for Opened<'_> {
     }
 }
 
-fn open<'a>(input: &'a Input<'_>, template: Option<&'a Namespace>) -> Result<Opened<'a>, Error> {
+fn open<'a>(
+    input: &'a Input<'_>,
+    template: Option<&'a Namespace>,
+    place: &'a Place<'_>,
+) -> Result<Opened<'a>, Error> {
+    let given = |fd: Option<BorrowedFd<'a>>, what| {
+        fd.map(Opened::Borrowed).ok_or_else(|| Error::invalid(what, "", "cannot be had"))
+    };
     Ok(match input {
         Input::Borrowed(fd) => Opened::Borrowed(*fd),
         Input::Namespace(namespace) => Opened::Borrowed(namespace.as_fd()),
         Input::Opened(fd) => Opened::Borrowed(fd.as_fd()),
         Input::Copy { path, recursive } => Opened::Owned(template::copy(path, *recursive)?),
-        Input::Template => match template {
-            Some(namespace) => Opened::Borrowed(namespace.as_fd()),
-            None => return Err(Error::invalid("template", "", "cannot be made")),
-        },
+        Input::Template => given(template.map(AsFd::as_fd), "template")?,
+        Input::Cgroup => given(place.fd(), "cgroup")?,
+        Input::Tasks(index) => given(place.tasks().get(*index).map(AsFd::as_fd), "cgroup")?,
     })
 }
 

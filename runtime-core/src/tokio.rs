@@ -24,6 +24,7 @@ use std::os::fd::BorrowedFd;
 use cofferdam_process::tokio::Child as Process;
 use rustix::process::Signal;
 
+use crate::cgroup::{Enclosed, limits_methods};
 use crate::child::{KillOnDrop, Limit};
 use crate::{Error, ExitStatus, Output};
 
@@ -39,6 +40,7 @@ pub struct Child {
     limit: Option<Limit>,
     #[allow(dead_code, reason = "its drop is all that it does")]
     kill_on_drop: Option<KillOnDrop>,
+    enclosed: Option<Enclosed>,
     /// The writing end of the program's standard input, if it is a pipe.
     pub stdin: Option<Sender>,
     /// The reading end of its standard output, if it is a pipe.
@@ -53,11 +55,13 @@ impl Child {
     /// # Errors
     /// `InvalidInput` outside a runtime; `EMFILE` if there is no descriptor left.
     pub fn new(child: crate::Child) -> Result<Self, Error> {
-        let (process, limit, kill_on_drop) = child.into_parts();
+        let (process, limit, kill_on_drop, enclosed) = child.into_parts();
         let mut process = Process::new(process)?;
         let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
-        Ok(Self { process, limit, kill_on_drop, stdin, stdout, stderr })
+        Ok(Self { process, limit, kill_on_drop, enclosed, stdin, stdout, stderr })
     }
+
+    limits_methods!();
 
     /// The process id as the caller sees it.
     pub fn id(&self) -> u32 {
@@ -90,7 +94,11 @@ impl Child {
     /// # Errors
     /// As [`crate::Child::wait`], but for the timeout.
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>, Error> {
-        Ok(self.process.try_wait()?)
+        let status = self.process.try_wait()?;
+        if status.is_some() {
+            self.ended();
+        }
+        Ok(status)
     }
 
     /// Closes standard input and waits for the end of the program. May be cancelled and called again.
@@ -100,12 +108,24 @@ impl Child {
     pub async fn wait(&mut self) -> Result<ExitStatus, Error> {
         drop(self.stdin.take());
         match within(self.limit, self.process.wait()).await {
-            Ok(status) => Ok(status?),
+            Ok(status) => {
+                let status = status?;
+                self.ended();
+                Ok(status)
+            }
             Err(limit) => {
                 self.kill()?;
                 self.process.wait().await?;
+                self.ended();
                 Err(limit.error())
             }
+        }
+    }
+
+    /// It was waited for.
+    fn ended(&mut self) {
+        if let Some(enclosed) = &mut self.enclosed {
+            enclosed.ended();
         }
     }
 
@@ -119,7 +139,11 @@ impl Child {
         let pidfd = rustix::io::fcntl_dupfd_cloexec(self.process.pidfd(), 3).map_err(Error::call("fcntl"))?;
         self.process.stdout = self.stdout.take();
         self.process.stderr = self.stderr.take();
-        match within(self.limit, self.process.wait_with_output()).await {
+        let collected = within(self.limit, self.process.wait_with_output()).await;
+        if let Some(enclosed) = &mut self.enclosed {
+            enclosed.ended();
+        }
+        match collected {
             Ok(output) => Ok(output?),
             Err(limit) => {
                 drop(KillOnDrop::new(pidfd));

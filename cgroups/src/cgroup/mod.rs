@@ -9,6 +9,7 @@ mod freeze;
 mod kill;
 mod lock;
 mod members;
+mod nest;
 mod open;
 mod remove;
 mod wait;

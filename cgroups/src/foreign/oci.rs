@@ -18,7 +18,8 @@ impl Resources {
     /// killer that is not disabled) does not have to be available; all else is required as said. In an idle cgroup shares
     /// have no meaning, and the kernel refuses them, so they are left out.
     ///
-    /// Each rule for devices comes after those before; without any the plan says nothing about devices.
+    /// Each rule for devices comes after those before, and what none is about is denied; without any rule the plan says
+    /// nothing about devices.
     ///
     /// # Errors
     ///
@@ -186,7 +187,7 @@ fn device_settings(plan: Resources, resources: &oci::LinuxResources, require: Re
     let Some(entries) = resources.devices().as_ref().filter(|entries| !entries.is_empty()) else {
         return Ok(plan);
     };
-    let mut rules = DeviceRules::allow_all();
+    let mut rules = DeviceRules::deny_all();
     for entry in entries {
         let kind = match entry.typ().unwrap_or_default() {
             oci::LinuxDeviceType::A => DeviceKind::All,

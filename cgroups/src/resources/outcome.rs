@@ -1,6 +1,6 @@
 //! What came of a plan.
 
-use crate::{Error, Setting};
+use crate::{Error, Resources, Setting};
 use std::path::PathBuf;
 
 /// What was applied and what was not.
@@ -41,6 +41,12 @@ pub struct LeftOut {
 }
 
 impl Outcome {
+    /// Nothing of a plan was applied, for one reason: there is no cgroup to apply it to.
+    pub fn none(plan: &Resources, reason: &Error) -> Self {
+        let left_out = |setting: &Setting| LeftOut { setting: setting.clone(), reason: reason.clone() };
+        Self { applied: Vec::new(), left_out: plan.settings().map(left_out).collect() }
+    }
+
     /// The settings that hold now, in the order of the plan.
     pub fn applied(&self) -> &[Applied] {
         &self.applied

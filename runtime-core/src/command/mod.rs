@@ -2,6 +2,7 @@
 
 mod filesystem;
 mod isolation;
+mod limits;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -9,8 +10,10 @@ use std::time::Duration;
 
 use std::os::fd::OwnedFd;
 
+use crate::cgroup::{Enclosed, Limits, Nest, Shape};
 use crate::enclosure::Enclosure;
 use crate::program::{Program, Wanted, program_methods, run_methods};
+use crate::start::Place;
 use crate::stdio::Stdio;
 use crate::{Capabilities, CapabilitySet, Child, Error, ExitStatus, Output, Plan, Resource};
 
@@ -46,13 +49,18 @@ use crate::{Capabilities, CapabilitySet, Child, Error, ExitStatus, Output, Plan,
 pub struct Command {
     pub(crate) program: Program,
     pub(crate) enclosure: Enclosure,
+    pub(crate) limits: Limits,
 }
 
 impl Command {
     /// A command that runs `program`: a path inside the root if it contains a slash, otherwise a name looked up in
     /// the `PATH` of its environment, in its root.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
-        Self { program: Program::new(program.as_ref()), enclosure: Enclosure::default() }
+        Self {
+            program: Program::new(program.as_ref()),
+            enclosure: Enclosure::default(),
+            limits: Limits::default(),
+        }
     }
 
     program_methods!();
@@ -75,18 +83,30 @@ impl Command {
     /// [`Error::Invalid`], [`Error::Path`], [`Error::NoMountPoint`]; [`Error::Namespace`] for maps that the caller
     /// may not write.
     pub fn plan(&self) -> Result<Plan, Error> {
-        Ok(crate::prepare::command(self, crate::start::INHERIT)?.plan)
+        let shape = match self.limits.are_wanted() {
+            true => Nest::find(&self.limits)?.shape(&self.limits),
+            false => Shape::default(),
+        };
+        Ok(crate::prepare::command(self, crate::start::INHERIT, shape)?.plan)
     }
 
     fn start(&self, streams: crate::start::Streams, fault: Option<u32>) -> Result<Child, Error> {
-        crate::start::start(&self.program, &self.enclosure.root, fault, || {
-            crate::prepare::command(self, streams)
+        let place = self.place()?;
+        crate::start::start(&self.program, &self.enclosure.root, fault, place, |shape| {
+            crate::prepare::command(self, streams, shape)
         })
     }
 
     fn run_to_the_end(&self, streams: crate::start::Streams) -> Result<ExitStatus, Error> {
-        let prepare = || crate::prepare::command(self, streams);
-        crate::start::run(&self.program, &self.enclosure.root, prepare)
+        let place = self.place()?;
+        let prepare = |shape| crate::prepare::command(self, streams, shape);
+        crate::start::run(&self.program, &self.enclosure.root, place, prepare)
+    }
+
+    /// The cgroup for the limits, once everything else about them is right.
+    fn place(&self) -> Result<Place<'static>, Error> {
+        crate::prepare::check_limits(self)?;
+        Ok(Enclosed::establish(&self.limits)?.map_or(Place::Callers, Place::New))
     }
 
     /// Starts the program with one operation of the init failing, to test that nothing is left behind.

@@ -8,6 +8,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::paths::Made;
 use super::{Input, Maps, Prepared};
+use crate::cgroup::Shape;
 use crate::environment::DEFAULT_PATH;
 use crate::program::Program;
 use crate::{Errno, Error, Location, Mount, Plan, Slot, Step};
@@ -38,6 +39,19 @@ impl<'a> Draft<'a> {
             draft.plan.cgroup = Some(draft.input("the given cgroup", cgroup.as_fd()));
         }
         draft
+    }
+
+    /// Into a cgroup: on v2 by birth, on v1 first of all.
+    pub(super) fn enter_cgroup(&mut self, shape: Shape) {
+        if shape.unified {
+            self.inputs.push(Input::Cgroup);
+            self.plan.cgroup = Some(self.plan.input("the cgroup"));
+        }
+        for index in 0..shape.tasks {
+            self.inputs.push(Input::Tasks(index));
+            let tasks = self.plan.input(format!("tasks of the cgroup in v1 hierarchy {}", index + 1));
+            self.step(Step::EnterCgroup { tasks });
+        }
     }
 
     pub(super) fn step(&mut self, step: Step) {

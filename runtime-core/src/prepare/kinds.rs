@@ -3,6 +3,7 @@
 use cofferdam_namespaces::{Kinds, Namespace, Opened, Step as Order};
 
 use super::draft::Draft;
+use crate::cgroup::Shape;
 use crate::enclosure::{Enclosure, kinds_of};
 use crate::program::Program;
 use crate::{ClockOffset, Error, Namespaces, Step};
@@ -10,17 +11,28 @@ use crate::{ClockOffset, Error, Namespaces, Step};
 /// New namespaces at the clone where that is possible, the others as steps.
 ///
 /// What belongs to a user namespace that is joined must be made after joining it.
-pub(super) fn enter(draft: &mut Draft<'_>, program: &Program, enclosure: &Enclosure) -> Result<(), Error> {
+pub(super) fn enter(
+    draft: &mut Draft<'_>,
+    program: &Program,
+    enclosure: &Enclosure,
+    cgroup: Shape,
+) -> Result<(), Error> {
     let new = enclosure.new;
     let time = new.contains(Namespaces::TIME).then(|| enclosure.time_offsets.unwrap_or_default());
+    // A cgroup namespace shows what lies below the cgroup in which it was made. On v1 the process has to get there first.
+    let at_once = if cgroup.tasks > 0 { new.without(Namespaces::CGROUP) } else { new };
+    let at_once = at_once.without(Namespaces::TIME);
     if enclosure.joined.is_empty() {
-        draft.plan.namespaces = new.without(Namespaces::TIME);
+        draft.plan.namespaces = at_once;
+        if new.contains(Namespaces::CGROUP) && !at_once.contains(Namespaces::CGROUP) {
+            draft.step(Step::Unshare(Namespaces::CGROUP));
+        }
         through_proc(draft, program, time)?;
         return Ok(());
     }
     let joined = enclosure.joined.iter().map(Namespace::try_clone).collect::<Result<Vec<_>, _>>()?;
-    let early = if kinds_of(&joined).contains(Namespaces::USER) { Namespaces::empty() } else { new };
-    draft.plan.namespaces = early.without(Namespaces::TIME);
+    let early = if kinds_of(&joined).contains(Namespaces::USER) { Namespaces::empty() } else { at_once };
+    draft.plan.namespaces = early;
     let forks = join_all(draft, joined)?;
     let late = new.without(early).without(Namespaces::TIME);
     if !late.is_empty() {

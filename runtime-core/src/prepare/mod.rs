@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use cofferdam_namespaces::Namespace;
 
+use crate::cgroup::Shape;
 use crate::command::Command;
 use crate::enclosure::{Root, kinds_of};
 use crate::exec::Exec;
@@ -30,6 +31,7 @@ use identity::Identity;
 pub(crate) use dev::tree as dev_tree;
 pub(crate) use identity::Maps;
 pub(crate) use paths::Made;
+pub(crate) use validate::limits as check_limits;
 
 /// A plan with all that it takes to carry it out.
 #[derive(Debug)]
@@ -56,10 +58,14 @@ pub(crate) enum Input<'a> {
     },
     /// The mount namespace that new ones are copied from.
     Template,
+    /// The v2 directory of the cgroup.
+    Cgroup,
+    /// One of its v1 files, by which the process moves itself.
+    Tasks(usize),
 }
 
 /// The plan for a command.
-pub(crate) fn command(command: &Command, streams: Streams) -> Result<Prepared<'_>, Error> {
+pub(crate) fn command(command: &Command, streams: Streams, cgroup: Shape) -> Result<Prepared<'_>, Error> {
     let (program, enclosure) = (&command.program, &command.enclosure);
     validate::program(program)?;
     validate::enclosure(enclosure)?;
@@ -71,7 +77,8 @@ pub(crate) fn command(command: &Command, streams: Streams) -> Result<Prepared<'_
     if identity.can_use_template(enclosure) && !template::is_impossible() {
         draft.use_template();
     }
-    kinds::enter(&mut draft, program, enclosure)?;
+    draft.enter_cgroup(cgroup);
+    kinds::enter(&mut draft, program, enclosure, cgroup)?;
     identity.settle(&mut draft);
     let change = match enclosure.new.contains(Namespaces::MNT) {
         true => mounts::build(&mut draft, enclosure, &identity)?,
@@ -84,13 +91,14 @@ pub(crate) fn command(command: &Command, streams: Streams) -> Result<Prepared<'_
 }
 
 /// The plan for a process in the namespaces of another.
-pub(crate) fn exec<'a>(exec: &'a Exec<'_>, streams: Streams) -> Result<Prepared<'a>, Error> {
+pub(crate) fn exec<'a>(exec: &'a Exec<'_>, streams: Streams, cgroup: Shape) -> Result<Prepared<'a>, Error> {
     let program = &exec.program;
     validate::program(program)?;
     let target = crate::target::Target::look_at(exec.pidfd())?;
     let joined = target.differing()?;
     let identity = Identity::of_exec(program, &target, kinds_of(&joined).contains(Namespaces::USER))?;
     let mut draft = Draft::new(program, false);
+    draft.enter_cgroup(cgroup);
     kinds::join(&mut draft, program, joined)?;
     identity.settle(&mut draft);
     finish(&mut draft, program, &identity, streams)?;

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use super::paths::climbs;
+use crate::command::Command;
 use crate::enclosure::{Enclosure, ExtraKind, Root, kinds_of};
 use crate::program::Program;
 use crate::{ClockOffset, Error, Namespaces, sysctl};
@@ -12,6 +13,15 @@ use crate::{ClockOffset, Error, Namespaces, sysctl};
 const NAME_MAX: usize = 64;
 /// The most groups that the kernel takes (`NGROUPS_MAX`).
 const GROUPS_MAX: usize = 65536;
+
+/// Limits by a cgroup, before there is one.
+pub(crate) fn limits(command: &Command) -> Result<(), Error> {
+    command.limits.validate()?;
+    if command.program.cgroup.is_some() && command.limits.are_wanted() {
+        return Err(Error::invalid("cgroup", "given", "cannot be had together with limits, which make one"));
+    }
+    Ok(())
+}
 
 pub(super) fn program(program: &Program) -> Result<(), Error> {
     if program.program.is_empty() {
@@ -29,10 +39,10 @@ pub(super) fn program(program: &Program) -> Result<(), Error> {
     if let Some(dir) = &program.current_dir {
         absolute("working directory", dir)?;
     }
-    limits(program)
+    resource_limits(program)
 }
 
-fn limits(program: &Program) -> Result<(), Error> {
+fn resource_limits(program: &Program) -> Result<(), Error> {
     for (resource, soft, hard) in &program.limits {
         if soft > hard {
             return Err(Error::invalid("soft limit", resource, "is above the hard limit"));
