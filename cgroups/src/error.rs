@@ -239,8 +239,9 @@ pub enum Error {
         /// Why not.
         why: MoveFault,
     },
-    /// The cgroup is of a threaded type, or would be, which this crate does not support; see `cgroup.type`.
-    #[error("the cgroup {path} is a threaded one, which is not supported")]
+    /// The cgroup is of a threaded type, or in a threaded tree, which this crate does not support; see `cgroup.type`. A
+    /// cgroup that has processes and passes on `cpu`, `cpuset` or `pids` is the root of such a tree.
+    #[error("the cgroup {path} is in a threaded tree, which is not supported")]
     Threaded {
         /// Its directory.
         path: PathBuf,

@@ -3,7 +3,7 @@
 mod common;
 
 use cofferdam_cgroups::{Controller, Controllers, Error, MoveFault, Version};
-use common::{Again, SOON, Sleeper, all_of, directories, some_of_v2};
+use common::{Again, SOON, Sleeper, all_of, directories, domain_of_v2, some_of_v2};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -85,7 +85,7 @@ fn a_process_that_does_not_exist_is_told() {
 
 #[test]
 fn a_cgroup_that_passes_controllers_on_takes_no_process() {
-    let Some(controller) = some_of_v2() else { absent!("v2 has no controller here") };
+    let Some(controller) = domain_of_v2() else { absent!("v2 has no such controller here") };
     let cgroup = test_cgroup!(controller);
     cgroup.enable(controller.into()).unwrap();
     let sleeper = Sleeper::start();
@@ -164,7 +164,7 @@ fn threaded_cgroups_are_named_as_not_supported() {
     let invalid = cgroup.create("invalid", Controllers::EMPTY).unwrap();
     std::fs::write(directory.join("threaded/cgroup.type"), "threaded").unwrap();
     let named = |path: &str| {
-        format!("the cgroup {} is a threaded one, which is not supported", directory.join(path).display())
+        format!("the cgroup {} is in a threaded tree, which is not supported", directory.join(path).display())
     };
     assert_eq!(threaded.processes().unwrap_err().to_string(), named("threaded"));
     assert_eq!(threaded.kill(SOON).unwrap_err().to_string(), named("threaded"));

@@ -43,6 +43,10 @@ impl MoveFault {
 impl Cgroup {
     /// Moves a process with all of its threads here, in every hierarchy that this cgroup has a directory in.
     ///
+    /// On v2 it should not pass controllers on to cgroups in it. With some controllers the kernel refuses it then; with
+    /// `cpu`, `cpuset` and `pids` alone it makes the cgroup the root of a threaded tree, and no process can be moved to
+    /// the cgroups in it any more.
+    ///
     /// If it fails in one hierarchy, the process stays where it was in this and the following ones, and is here in
     /// those before. The kernel may wait for a lock of all processes for this; a child that is cloned into the cgroup,
     /// see [`Cgroup::fd`], does not have to be moved.
@@ -53,8 +57,8 @@ impl Cgroup {
     ///
     /// # Privileges
     ///
-    /// The right to write to `cgroup.procs`; on v2 also to that of the common ancestor of the old and the new cgroup,
-    /// on v1 the user of the process or `CAP_SYS_NICE`-like rights that `cgroups(7)` tells of.
+    /// The right to write to `cgroup.procs`; on v2 also to that of the common ancestor of the old and the new cgroup.
+    /// On v1 the process must be one of the same user, or the caller be root.
     pub fn add(&self, pid: u32) -> Result<()> {
         let number = pid.to_string();
         self.parts.iter().try_for_each(|part| part.put("cgroup.procs", pid, &number))

@@ -2,7 +2,7 @@
 
 use super::{Cgroup, Part};
 use crate::hierarchy::is_implicit_on_v2;
-use crate::{Controller, Controllers, Errno, Error, Hierarchies, Result, Unavailable, Version};
+use crate::{Controller, Controllers, Errno, Error, Hierarchies, Hierarchy, Result, Unavailable, Version};
 use std::path::PathBuf;
 
 /// Why controllers cannot be enabled.
@@ -18,7 +18,8 @@ pub enum EnableFault {
         /// The topmost cgroup.
         at: PathBuf,
     },
-    /// A cgroup that has processes of its own cannot pass controllers on (`EBUSY`).
+    /// A cgroup that has processes of its own cannot pass controllers on: the kernel refuses it (`EBUSY`), or would
+    /// make it the root of a threaded tree.
     #[error("{at} has processes of its own; move them to a cgroup in it first")]
     HasProcesses {
         /// That cgroup.
@@ -62,6 +63,12 @@ impl EnableFault {
     }
 }
 
+/// Controllers that can deal with threads of one process in several cgroups.
+const THREADED: Controllers = Controllers::EMPTY
+    .with(Controller::Cpu)
+    .with(Controller::CpuSet)
+    .with(Controller::Pids)
+    .with(Controller::PerfEvent);
 const CONTROL: &str = "cgroup.subtree_control";
 
 impl Cgroup {
@@ -146,8 +153,20 @@ impl Hierarchies {
             let enabled = self.enable(&above, lacking, changed)?;
             changed.push((above, enabled));
         }
+        if missing.minus(THREADED).is_empty() && self.would_be_threaded(part).map_err(failed(missing))? {
+            let why = EnableFault::HasProcesses { at: part.dir.path().to_owned() };
+            return Err(Error::Enable { controllers: missing, why });
+        }
         part.dir.write(CONTROL, &change('+', missing)).map_err(failed(missing))?;
         Ok(missing)
+    }
+
+    /// With processes of its own a cgroup can pass these controllers on, for the kernel: it becomes the root of a
+    /// threaded tree by that, and all cgroups in it become ones that no process can be moved to.
+    fn would_be_threaded(&self, part: &Part) -> Result<bool> {
+        let real_root =
+            part.path.is_root() && self.get(part.hierarchy).is_some_and(Hierarchy::shows_real_root);
+        Ok(!real_root && !part.dir.read("cgroup.procs")?.trim_ascii().is_empty())
     }
 }
 

@@ -45,7 +45,8 @@ macro_rules! require {
 #[macro_export]
 macro_rules! absent {
     ($($reason:tt)*) => {{
-        eprintln!("skipped: {}", format_args!($($reason)*));
+        let reason = format!($($reason)*);
+        eprintln!("skipped: {reason}");
         return;
     }};
 }
@@ -103,7 +104,13 @@ pub fn version_of(controller: Controller) -> Option<Version> {
 
 /// A controller of v2 on this host, if it has any.
 pub fn some_of_v2() -> Option<Controller> {
-    host().iter().find(|hierarchy| hierarchy.version() == Version::V2)?.controllers().iter().next()
+    all_of(Version::V2).first().copied()
+}
+
+/// One that no threaded cgroup can have.
+pub fn domain_of_v2() -> Option<Controller> {
+    let domain = [Controller::Memory, Controller::Io, Controller::HugeTlb];
+    all_of(Version::V2).into_iter().find(|controller| domain.contains(controller))
 }
 
 /// All controllers that this host has on a version.
