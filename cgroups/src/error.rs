@@ -2,7 +2,7 @@
 
 use crate::{
     Bytes, CgroupPath, Controller, Controllers, DeviceProgramFault, DeviceRulesFault, EnableFault, Errno,
-    MoveFault, PathFault, Skipped, Version,
+    MoveFault, PathFault, Pressure, Skipped, Version,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +38,24 @@ pub enum Error {
     Withdrawn {
         /// The file.
         path: PathBuf,
+    },
+    /// A directory could not be watched.
+    #[error("watch {path}: {errno}")]
+    Watch {
+        /// The directory.
+        path: PathBuf,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// A pressure trigger was refused.
+    #[error("set the pressure trigger \"{trigger}\" in {path}: {errno}{}", trigger.hint(*errno))]
+    Trigger {
+        /// The pressure file.
+        path: PathBuf,
+        /// The trigger.
+        trigger: Pressure,
+        /// The kernel's reason.
+        errno: Errno,
     },
     /// A control file refused a value.
     #[error("write {value:?} to {path}: {errno}")]
@@ -314,6 +332,8 @@ impl Error {
             | Self::DeviceProgram { errno, .. }
             | Self::Signal { errno, .. }
             | Self::Lock { errno, .. }
+            | Self::Watch { errno, .. }
+            | Self::Trigger { errno, .. }
             | Self::Call { errno, .. } => Some(*errno),
             Self::Enable { why, .. } => why.errno(),
             Self::Move { why, .. } => Some(why.errno()),

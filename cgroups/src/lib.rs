@@ -20,6 +20,7 @@ mod stats;
 mod sys;
 mod value;
 mod version;
+mod watch;
 
 pub use cgroup::{Cgroup, EnableFault, FreezerState, MoveFault};
 pub use controller::{Controller, Controllers};
@@ -48,3 +49,8 @@ pub use stats::{
 };
 pub use value::{Bytes, BytesFault, DeviceNumber, DeviceNumberFault, Limit};
 pub use version::Version;
+#[cfg(feature = "tokio")]
+pub use watch::AsyncWatch;
+pub use watch::{
+    Count, Event, MemoryLevel, Pressure, PressureKind, PressureResource, Scope, Watch, WatchOptions,
+};

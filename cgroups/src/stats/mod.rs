@@ -26,6 +26,7 @@ pub use named::{MiscStatistics, RdmaStatistics};
 pub use pids::PidsStatistics;
 pub use pressure::{PressureStatistics, Pressures, Share, Stall};
 pub use reader::StatisticsReader;
+pub(crate) use reader::{duplicate, is_there, is_there_for_good};
 pub use section::{Section, Sections};
 
 use crate::{Cgroup, Result};

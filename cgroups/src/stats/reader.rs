@@ -10,6 +10,7 @@ use crate::{Bytes, Cgroup, Error, Result};
 use rustix::fs::{AtFlags, OFlags};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Reads the statistics of one cgroup.
 ///
@@ -127,7 +128,7 @@ impl StatisticsReader {
     /// The files of a controller go when it is disabled, and all files when the cgroup goes.
     fn failed(&self, file: &Open, errno: rustix::io::Errno) -> Error {
         let path = file.path.clone();
-        let there = || self.dirs.get(file.dir).is_some_and(is_there);
+        let there = || self.dirs.get(file.dir).is_some_and(is_there_for_good);
         match errno {
             rustix::io::Errno::NODEV if there() => Error::Withdrawn { path },
             errno => Error::Read { path, errno: errno.into() },
@@ -161,6 +162,18 @@ fn open(dir: &Dir, name: &str) -> Result<Option<OwnedFd>> {
         Err(Error::Open { errno, .. }) if errno.number() == libc::ENOENT && is_there(dir) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The same, where a file of it is gone. When a cgroup is removed, the files of its controllers go a moment before all
+/// others do.
+pub(crate) fn is_there_for_good(dir: impl AsFd) -> bool {
+    for _ in 0..20 {
+        if !is_there(&dir) {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    true
 }
 
 pub(crate) fn duplicate(dir: &Dir) -> Result<OwnedFd> {
