@@ -5,7 +5,8 @@ mod cgroups_rs;
 #[cfg(feature = "oci")]
 mod oci;
 
-#[cfg(all(test, feature = "oci"))]
+#[cfg(test)]
+#[cfg(feature = "oci")]
 mod tests;
 
 use crate::convert::swap_from_sum;
