@@ -41,10 +41,7 @@ fn who_is_only_in_a_v1_part_is_found() {
         absent!("pids is not on v1 here");
     }
     for controllers in [&[Controller::Pids][..], &[Controller::Pids, Controller::Freezer]] {
-        let cgroup = match common::TestCgroup::new(controllers.iter().copied()) {
-            Ok(cgroup) => cgroup,
-            Err(lack) => absent!("{lack:?}"),
-        };
+        let cgroup = test_cgroup!(of controllers.iter().copied());
         let mut sleeper = Sleeper::start();
         let file = directory_of(&cgroup, Controller::Pids).join("cgroup.procs");
         std::fs::write(file, sleeper.pid().to_string()).unwrap();

@@ -56,10 +56,7 @@ fn only_hierarchies_that_were_asked_for_are_used() {
 #[test]
 fn all_hierarchies_at_once() {
     let all: Vec<_> = all_of(Version::V1).into_iter().chain(all_of(Version::V2)).collect();
-    let cgroup = match common::TestCgroup::new(all.clone()) {
-        Ok(cgroup) => cgroup,
-        Err(lack) => absent!("{lack:?}"),
-    };
+    let cgroup = test_cgroup!(of all.clone());
     assert!(cgroup.path().to_string().ends_with(&cgroup.path().name().unwrap().display().to_string()));
     let child =
         cgroup.create("child", all.into_iter().filter(|c| c.name(Version::V1).is_some()).collect()).unwrap();

@@ -54,10 +54,7 @@ fn on_each_v1_hierarchy_somebody_counts() {
     if controllers.is_empty() {
         absent!("no v1 controller here");
     }
-    let cgroup = match common::TestCgroup::new(controllers) {
-        Ok(cgroup) => cgroup,
-        Err(lack) => absent!("{lack:?}"),
-    };
+    let cgroup = test_cgroup!(of controllers);
     let v1 = directories(&cgroup).into_iter().filter(|(version, _)| *version == Version::V1);
     for (_, directory) in v1 {
         let mut sleeper = Sleeper::start();
@@ -178,10 +175,7 @@ fn threaded_cgroups_are_named_as_not_supported() {
 /// What an init does with these files: one write each, by a process with one thread.
 #[test]
 fn a_process_moves_itself_by_the_task_files() {
-    let cgroup = match common::TestCgroup::new(all_of(Version::V1)) {
-        Ok(cgroup) => cgroup,
-        Err(lack) => absent!("{lack:?}"),
-    };
+    let cgroup = test_cgroup!(of all_of(Version::V1));
     let files = cgroup.task_files().unwrap();
     let v1 = directories(&cgroup).into_iter().filter(|(version, _)| *version == Version::V1).count();
     assert_eq!(files.len(), v1);

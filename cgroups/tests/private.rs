@@ -120,10 +120,7 @@ fn in_a_cgroup_namespace_its_root_is_what_there_is() {
         return;
     }
     require_root!();
-    let cgroup = match common::TestCgroup::new(all_of(Version::V1)) {
-        Ok(cgroup) => cgroup,
-        Err(lack) => absent!("{lack:?}"),
-    };
+    let cgroup = test_cgroup!(of all_of(Version::V1));
     let mut again = Again::start("in_a_cgroup_namespace_its_root_is_what_there_is", None);
     cgroup.add(again.pid()).unwrap();
     again.tell("");

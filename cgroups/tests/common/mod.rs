@@ -65,13 +65,14 @@ macro_rules! require_root {
 /// the host does not have a controller.
 #[macro_export]
 macro_rules! test_cgroup {
-    ($($controller:expr),* $(,)?) => {
-        match $crate::common::TestCgroup::new([$($controller),*]) {
+    (of $controllers:expr) => {
+        match $crate::common::TestCgroup::new($controllers) {
             Ok(cgroup) => cgroup,
             Err($crate::common::Lack::Expected(reason)) => $crate::absent!("{reason}"),
             Err($crate::common::Lack::Fault(reason)) => $crate::skip!("{reason}"),
         }
     };
+    ($($controller:expr),* $(,)?) => { $crate::test_cgroup!(of [$($controller),*]) };
 }
 
 /// Why there is no cgroup for a test.
