@@ -1,33 +1,37 @@
-//! A program that is born in a cgroup, here one with a limit of processes. Needs root and a cgroup v2 hierarchy.
+//! A program under limits of memory, processes and processors, what it used, and why it was killed. Needs root, or a cgroup
+//! that is delegated to the user; without either it runs unlimited and says so.
 
-use std::fs::{self, File};
-use std::path::Path;
+use cofferdam::cgroups::{Bytes, Cpu, Limit, Memory};
+use cofferdam::{Command, LimitPolicy, Stdio};
 
-use cofferdam::Command;
-
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
-    let hierarchy =
-        mounts.lines().find(|line| line.contains(" - cgroup2 ")).and_then(|line| line.split(' ').nth(4));
-    let Some(hierarchy) = hierarchy.filter(|_| rustix::process::geteuid().is_root()) else {
-        println!("needs root and a mounted cgroup v2 hierarchy");
-        return Ok(());
-    };
-    let path = Path::new(hierarchy).join(format!("example-{}", std::process::id()));
-    fs::create_dir(&path)?;
-    let result = run(&path);
-    fs::remove_dir(&path)?;
-    result
+fn main() -> Result<(), cofferdam::Error> {
+    let script = "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; echo done";
+    limited(script, |command| command.pids(5))?;
+    let script = "head -c 300000000 /dev/zero | tail -n 1 | wc -c";
+    limited(script, |command| {
+        command.memory(32 << 20).limit_if_available(Memory::Swap(Limit::Value(Bytes(0))))
+    })?;
+    let script = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done; echo counted";
+    limited(script, |command| command.cpus(0.25).limit_if_available(Cpu::Weight(50)))
 }
 
-fn run(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    match fs::write(path.join("pids.max"), "10") {
-        Ok(()) => println!("at most 10 processes"),
-        Err(error) => println!("no limit, the pids controller is not there: {error}"),
+fn limited(script: &str, limit: impl Fn(&mut Command) -> &mut Command) -> Result<(), cofferdam::Error> {
+    println!("$ {script}");
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).stderr(Stdio::null()).limit_policy(LimitPolicy::IfAvailable);
+    let mut child = limit(&mut command).spawn()?;
+    if let Some(limits) = child.limits() {
+        limits.applied().iter().for_each(|one| println!("  limited: {}", one.setting));
+        limits.left_out().iter().for_each(|one| println!("  left out: {}: {}", one.setting, one.reason));
     }
-    let script = "echo seen from inside: $(grep ^0: /proc/self/cgroup); for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1 & done; echo done";
-    let output = Command::new("sh").args(["-c", script]).cgroup(File::open(path)?).output()?;
-    print!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    println!("it ended: {}", output.status);
-    Ok(())
+    println!("  it ended: {}", child.wait()?);
+    let Ok(used) = child.statistics() else { return Ok(()) };
+    if let Some(refused) = used.pids.and_then(|pids| pids.refused) {
+        println!("  {refused} times it could start no more processes");
+    }
+    if let Some(throttled) = used.cpu.and_then(|cpu| cpu.throttled) {
+        println!("  it had to wait {throttled:?} for its next period");
+    }
+    println!("  processes killed for want of memory: {}", child.oom_kills()?);
+    child.remove_cgroup()
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args as Group, Parser, ValueEnum};
+use cofferdam::cgroups::{Bytes, Unified};
 use cofferdam::{CapabilitySet, ClockOffset, IdMap, Namespaces};
 
 use crate::failure::Failure;
@@ -21,6 +22,8 @@ Examples:
   isolate --bind . -w . make              may write to this directory only
   isolate --timeout 5s --rlimit as=1g -w . ./job
   isolate --net host curl example.org     with the host's network
+  isolate --memory 64M --pids 32 --cpus 0.5 sh
+                                          at most that much
   isolate --root /srv/alpine --init sh    another root, an init as process 1
   isolate --explain --root /srv/alpine sh the steps, without doing them
 
@@ -57,6 +60,8 @@ pub struct Args {
     pub surroundings: Surroundings,
     #[command(flatten)]
     pub identity: Identity,
+    #[command(flatten)]
+    pub limits: Limits,
     #[command(flatten)]
     pub process: Process,
     /// The program, looked up in PATH, and its arguments
@@ -149,6 +154,35 @@ pub enum Session {
     Auto,
     New,
     Keep,
+}
+
+/// What limits mean that cannot be had: isolate does not start the program, starts it without them, or does not even try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Policy {
+    Required,
+    IfAvailable,
+    None,
+}
+
+/// How much the program may use.
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Limits (root, or a delegated cgroup)")]
+pub struct Limits {
+    /// Memory, such as 64M; what needs more is killed
+    #[arg(long, value_name = "SIZE", value_parser = values::bytes)]
+    pub memory: Option<Bytes>,
+    /// Processes and threads together
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub pids: Option<u64>,
+    /// Processors' time, such as 0.5 for half of one
+    #[arg(long, value_name = "N", value_parser = values::cpus)]
+    pub cpus: Option<f64>,
+    /// A control file of cgroup v2 and its value, such as memory.high=48M
+    #[arg(long, value_name = "FILE=VALUE", value_parser = values::control_file)]
+    pub limit: Vec<Unified>,
+    /// What it means that a limit cannot be had
+    #[arg(long, value_enum, default_value_t = Policy::Required, value_name = "POLICY")]
+    pub limits: Policy,
 }
 
 /// The process.

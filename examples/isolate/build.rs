@@ -2,10 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 
+use cofferdam::cgroups::{Bytes, Cpu, Limit, Memory, Resources, Setting};
 use cofferdam::namespaces::{Caller, IdMap, IdRange, InsideId, OutsideId, SubIdRange};
-use cofferdam::{Capabilities, CapabilitySet, Command, DEFAULT_CAPABILITIES, Namespaces, Root};
+use cofferdam::{Capabilities, CapabilitySet, Command, DEFAULT_CAPABILITIES, LimitPolicy, Namespaces, Root};
 
-use crate::args::{Args, Files, Identity, Net, Process, Surroundings};
+use crate::args::{Args, Files, Identity, Limits, Net, Policy, Process, Surroundings};
 use crate::failure::Failure;
 
 const HOSTNAME: &str = "isolate";
@@ -17,6 +18,8 @@ pub fn command(args: &Args, program: &OsStr, arguments: &[OsString]) -> Result<C
     files(&mut command, &args.files);
     surroundings(&mut command, &args.surroundings);
     identity(&mut command, &args.identity, shared(&args.surroundings).contains(Namespaces::USER))?;
+    // The program does not outlive this process, however that ends; the thread that starts it is the main one.
+    command.limits(limits(&args.limits)).limit_policy(policy(&args.limits)).die_with_caller(true);
     process(&mut command, &args.process);
     Ok(command)
 }
@@ -134,6 +137,30 @@ fn lent(own: u32, ranges: &[SubIdRange]) -> Result<IdMap, Failure> {
         next = next.saturating_add(range.count);
     }
     Ok(IdMap::new(all)?)
+}
+
+/// The limits as settings of a cgroup.
+pub fn limits(options: &Limits) -> Resources {
+    let mut limits = Resources::new();
+    if let Some(bytes) = options.memory {
+        // Who limits memory does not want it to go to the disk instead. Without swap there is nothing to limit.
+        limits = limits.must(Memory::max(bytes)).if_available(Memory::Swap(Limit::Value(Bytes(0))));
+    }
+    if let Some(count) = options.pids {
+        limits = limits.must(Setting::Pids(Limit::Value(count)));
+    }
+    if let Some(count) = options.cpus {
+        limits = limits.must(Cpu::cpus(count));
+    }
+    options.limit.iter().cloned().fold(limits, Resources::must)
+}
+
+fn policy(options: &Limits) -> LimitPolicy {
+    match options.limits {
+        Policy::Required => LimitPolicy::Required,
+        Policy::IfAvailable => LimitPolicy::IfAvailable,
+        Policy::None => LimitPolicy::None,
+    }
 }
 
 fn process(command: &mut Command, options: &Process) {

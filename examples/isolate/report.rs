@@ -10,7 +10,7 @@ use cofferdam::{Command, Namespaces, Stdio};
 use crate::args::Args;
 use crate::facts::{self, Fact};
 use crate::failure::Failure;
-use crate::{build, run, table, terminal};
+use crate::{build, limits, run, table, terminal};
 
 /// Where the executable is inside. The program's own `/tmp` is empty, and a bind mount can be made there.
 const INSIDE: &str = "/tmp/isolate";
@@ -24,9 +24,11 @@ pub fn print() -> Result<u8, Failure> {
 
 /// Outside: prints the table, and how long the start took.
 pub fn compare(args: &Args) -> Result<u8, Failure> {
-    let outside = facts::gather();
-    let (first, output) = time(command(args, "--report")?.stdout(Stdio::piped()))?;
-    let inside: Vec<Fact> = serde_json::from_slice(&output).map_err(Failure::new)?;
+    let mut outside = facts::gather();
+    outside.extend(limits::facts(limits::own().as_ref()));
+    let (first, output, limits) = time(command(args, "--report")?.stdout(Stdio::piped()))?;
+    let mut inside: Vec<Fact> = serde_json::from_slice(&output).map_err(Failure::new)?;
+    inside.extend(limits);
     let mut text = table::table(&outside, &inside, terminal::width());
     let more = (0..STARTS).map(|_| Ok(time(&mut command(args, "--nothing")?)?.0));
     let [executed, ended] = medians(more.collect::<Result<Vec<_>, Failure>>()?);
@@ -57,14 +59,15 @@ pub fn command(args: &Args, mode: &str) -> Result<Command, Failure> {
 /// From the call to the moment when the program is executed, and to its end.
 type Times = (Duration, Duration);
 
-fn time(command: &mut Command) -> Result<(Times, Vec<u8>), Failure> {
+fn time(command: &mut Command) -> Result<(Times, Vec<u8>, Vec<Fact>), Failure> {
     let begin = Instant::now();
     let child = command.spawn()?;
     let executed = begin.elapsed();
+    let limits = limits::of_child(&child);
     let output = child.wait_with_output()?;
     let ended = begin.elapsed();
     match run::code(output.status) {
-        0 => Ok(((executed, ended), output.stdout)),
+        0 => Ok(((executed, ended), output.stdout, limits)),
         code => Err(Failure::new(format_args!(
             "isolate cannot look around inside: it ended with exit code {code}"
         ))),

@@ -12,16 +12,16 @@ use rustix::io::retry_on_intr;
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::signals::{Caught, Terminal};
-use crate::{build, report, terminal};
+use crate::{build, limits, report, terminal};
 
 /// Runs a program and gives the exit code that a shell would.
 pub fn run(args: &Args, program: &OsStr, arguments: &[OsString]) -> Result<u8, Failure> {
     let mut command = build::command(args, program, arguments)?;
     let keep_session = terminal::keep_session(args.process.session);
-    // The program does not outlive this process, however that ends; the thread that starts it is the main one.
-    command.session(!keep_session).parent_death_signal(Some(libc::SIGKILL));
+    command.session(!keep_session);
     let caught = Caught::start().map_err(Failure::of("catch signals"))?;
     let mut child = command.spawn()?;
+    limits::warn(child.limits());
     let init = args.surroundings.init;
     let first = !init && !build::shared(&args.surroundings).contains(Namespaces::PID);
     let terminal = match (keep_session, init) {
@@ -34,13 +34,16 @@ pub fn run(args: &Args, program: &OsStr, arguments: &[OsString]) -> Result<u8, F
     let ended_by = forwarding.stop();
     ended.map_err(Failure::of("poll"))?;
     let status = child.wait();
+    let removed = child.remove_cgroup();
     if keep_session {
         terminal::take_back();
     }
-    match ended_by {
-        Some(signal) => Ok(code_of_signal(signal)),
-        None => Ok(code(status?)),
-    }
+    let code = match ended_by {
+        Some(signal) => code_of_signal(signal),
+        None => code(status?),
+    };
+    removed?;
+    Ok(code)
 }
 
 /// Returns when the program has ended or its time is over. Its number stays its own until it is waited for.
@@ -63,7 +66,8 @@ pub fn explain(args: &Args) -> Result<u8, Failure> {
         None => report::command(args, "--report")?,
     };
     command.session(!terminal::keep_session(args.process.session));
-    print(&command.plan()?.explain())
+    let limits = limits::lines(&build::limits(&args.limits), args.limits.limits);
+    print(&(limits + &command.plan()?.explain()))
 }
 
 /// Prints text. A reader who has had enough is no failure.

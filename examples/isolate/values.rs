@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cofferdam::cgroups::{Bytes, Cpu, Setting, Unified};
 use cofferdam::{CapabilitySet, ClockOffset, IdMap, Kind, Namespaces, Resource};
 
 /// `SRC[:DST]`.
@@ -96,6 +97,26 @@ pub fn size(text: &str) -> Result<u64, String> {
 }
 
 /// Seconds, or a number with `ms`, `s`, `m`, `h` or `d`.
+/// An amount of memory for a cgroup.
+pub fn bytes(text: &str) -> Result<Bytes, String> {
+    text.parse().map_err(|fault| format!("{fault}"))
+}
+
+/// A number of processors.
+pub fn cpus(text: &str) -> Result<f64, String> {
+    let count: f64 = text.parse().map_err(|_| "not a number such as 0.5 or 2".to_owned())?;
+    Setting::from(Cpu::cpus(count)).validate().map_err(|error| error.to_string())?;
+    Ok(count)
+}
+
+/// A control file with what is to be written.
+pub fn control_file(text: &str) -> Result<Unified, String> {
+    let (file, value) = text.split_once('=').ok_or("not of the form FILE=VALUE")?;
+    let file = Unified::new(file, value);
+    Setting::from(file.clone()).validate().map_err(|error| error.to_string())?;
+    Ok(file)
+}
+
 pub fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);

@@ -22,7 +22,12 @@ const CASES: [Case; 24] = [
         &[],
         &[],
     ),
-    ("cgroup", &[], &[], &["needs root"]),
+    (
+        "cgroup",
+        &["it ended: exit status: ", "counted"],
+        &["limited: pids.max 5", "times it could start no more"],
+        &[],
+    ),
     (
         "errors",
         &[
