@@ -122,6 +122,28 @@ fn a_removed_cgroup_is_an_error_and_not_zeros() {
 }
 
 #[test]
+fn files_that_go_without_their_cgroup_are_told_apart() {
+    let cgroup = test_cgroup!();
+    let Some((hierarchy, path)) = cgroup.paths().find(|(of, _)| of.version() == Version::V2) else {
+        absent!("needs cgroup v2");
+    };
+    let directory = hierarchy.mount_point().join(path.as_path());
+    let switch = directory.join("cgroup.pressure");
+    if !switch.exists() {
+        absent!("needs cgroup.pressure, which is of 6.1");
+    }
+    let mut reader = StatisticsReader::with(&cgroup, Section::Pressure.into()).unwrap();
+    let mut statistics = Statistics::default();
+    reader.read(&mut statistics).unwrap();
+    assert!(statistics.pressure.is_some());
+    std::fs::write(&switch, "0").unwrap();
+    let error = reader.read(&mut statistics).unwrap_err();
+    assert_eq!(error, Error::Withdrawn { path: directory.join("cpu.pressure") });
+    assert!(!error.is_gone());
+    assert_eq!(cgroup.statistics().unwrap().pressure, None);
+}
+
+#[test]
 fn files_of_v1_are_understood() {
     let (_tree, cgroup) = recorded_v1();
     let statistics = cgroup.statistics().unwrap();

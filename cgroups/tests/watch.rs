@@ -285,6 +285,25 @@ fn a_trigger_is_not_lost_when_the_descriptor_is_polled() {
     assert!(matches!(event, Event::Pressure { .. }), "{event:?}");
 }
 
+#[test]
+fn a_file_that_goes_is_an_error_and_all_else_goes_on() {
+    let cgroup = test_cgroup!();
+    if cgroup.fd().is_none() {
+        absent!("needs cgroup v2");
+    }
+    let switch = directory_of_v2(&cgroup).join("cgroup.pressure");
+    if !switch.exists() {
+        absent!("needs cgroup.pressure, which is of 6.1");
+    }
+    let options = WatchOptions::new().pressure(busy_trigger()).population();
+    let mut watch = Watch::new(&cgroup, &options).unwrap();
+    std::fs::write(&switch, "0").unwrap();
+    let error = watch.wait(Some(SOON)).unwrap_err();
+    assert_eq!(error, Error::Withdrawn { path: directory_of_v2(&cgroup).join("cpu.pressure") });
+    let _sleeper = cgroup.sleeper();
+    assert_eq!(watch.wait(Some(SOON)), Ok(Some(Event::Populated(true))));
+}
+
 fn busy_trigger() -> Pressure {
     // So long a window is open to everybody.
     Pressure::some(PressureResource::Cpu, Duration::from_millis(200), Duration::from_secs(2))
