@@ -217,3 +217,19 @@ fn nothing_is_removed_by_a_drop() {
     drop(top.create("child", NONE).unwrap());
     assert_eq!(top.children().unwrap(), ["child"]);
 }
+
+#[test]
+fn a_cgroup_can_be_selected_in_the_hierarchies_of_some_controllers() {
+    let parent = test_cgroup!(Controller::Pids, Controller::Memory);
+    let pids = parent.select(Controller::Pids.into()).unwrap();
+    assert_eq!(pids.paths().count(), 1);
+    let child = pids.create("child", Controller::Pids.into()).unwrap();
+    assert_eq!(child.paths().count(), 1);
+    assert_eq!(child.path().parent().as_ref(), Some(pids.path()));
+    if common::version_of(Controller::Pids) == Some(Version::V1) {
+        assert!(child.fd().is_none(), "only a directory on v1");
+        let nowhere = pids.select(Controller::Memory.into()).unwrap_err().to_string();
+        assert!(nowhere.starts_with("no hierarchy has a directory"), "{nowhere}");
+    }
+    child.remove(SOON).unwrap();
+}

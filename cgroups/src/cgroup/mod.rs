@@ -12,6 +12,7 @@ mod members;
 mod nest;
 mod open;
 mod remove;
+mod select;
 mod wait;
 
 use crate::dir::Dir;

@@ -1,7 +1,8 @@
 //! The library.
 //!
-//! The hierarchies are looked for once, and the plan of limits is made once. On a hybrid host its cgroups have a
-//! directory on v2 too, which it makes in any case.
+//! The hierarchies are looked for once, and the plan of limits is made once. On a hybrid host a cgroup of the library has a
+//! directory on v2 too unless it is told to use some hierarchies only; here it is, as the other subjects use no more than
+//! the limits need. To kill, v2 serves all of those that know it.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -35,12 +36,16 @@ pub(super) fn new(place: &Rc<Place>, case: Case) -> Result<Box<dyn Subject>, Err
         place::Version::V2 => (Version::V2, hierarchies.base()),
     };
     let names = case.controllers(place.version()).iter();
-    let controllers = names.filter_map(|name| Controller::from_name(name, version)).collect();
+    let controllers: Controllers = names.filter_map(|name| Controller::from_name(name, version)).collect();
     let (quota, period) = (Duration::from_micros(QUOTA), Duration::from_micros(PERIOD));
     let limits = Resources::new()
         .must(Memory::max(Bytes(MEMORY)))
         .must(Setting::Pids(Limit::Value(PIDS)))
         .must(Cpu::Max { quota: Some(Limit::Value(quota)), period: Some(period) });
+    let parent = match case {
+        Case::Kill => parent,
+        _ => parent.and_then(|parent| parent.select(controllers)),
+    };
     Ok(Box::new(Library { parent: parent.map_err(failed)?, controllers, limits }))
 }
 
