@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 fn apply(cgroup: &Cgroup, setting: impl Into<Setting>) {
-    let outcome = cgroup.apply(&Resources::new().must(setting)).unwrap();
+    let outcome = cgroup.apply(&Resources::new().must(setting)).expect("as always");
     assert!(outcome.is_complete());
 }
 
@@ -23,14 +23,14 @@ fn start_in(cgroup: &Cgroup, script: &str) -> Child {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
-    cgroup.add(child.id()).unwrap();
-    child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+        .expect("as always");
+    cgroup.add(child.id()).expect("as always");
+    child.stdin.take().expect("as always").write_all(b"go\n").expect("as always");
     child
 }
 
 fn run_in(cgroup: &Cgroup, script: &str) -> Output {
-    start_in(cgroup, script).wait_with_output().unwrap()
+    start_in(cgroup, script).wait_with_output().expect("as always")
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// Starts this binary again for one test, in a mount namespace of its own.
 fn alone(test: &str) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut command = Command::new(std::env::current_exe().expect("as always"));
     command.args([test, "--exact", "--nocapture", "--include-ignored"]).env("MOUNTS", "private");
     let private = || {
         nix_unshare()?;
@@ -22,7 +22,7 @@ fn alone(test: &str) {
     unsafe {
         command.pre_exec(private);
     }
-    assert!(command.status().unwrap().success());
+    assert!(command.status().expect("as always").success());
 }
 
 fn nix_unshare() -> std::io::Result<()> {
@@ -51,19 +51,19 @@ fn classes_and_priorities_of_packets_are_set_and_read() {
 }
 
 fn set_and_read(point: &Path) {
-    let host = Hierarchies::discover().unwrap();
-    let hierarchy = host.hierarchy_of(Controller::NetCls).unwrap();
+    let host = Hierarchies::discover().expect("as always");
+    let hierarchy = host.hierarchy_of(Controller::NetCls).expect("as always");
     assert_eq!(hierarchy.mount_point(), point);
-    let base = host.root().unwrap();
+    let base = host.root().expect("as always");
     let both = Controllers::from(Controller::NetCls).with(Controller::NetPrio);
-    let cgroup = base.create(common::unique_name(), both).unwrap();
+    let cgroup = base.create(common::unique_name(), both).expect("as always");
     let class = Setting::from(NetCls(0x10_0001));
     let priority = Setting::from(NetPrio { interface: "lo".to_owned(), priority: 5 });
-    cgroup.apply(&Resources::new().must(class.clone()).must(priority.clone())).unwrap();
-    assert_eq!(cgroup.settings(Controller::NetCls).unwrap(), [class]);
-    assert!(cgroup.settings(Controller::NetPrio).unwrap().contains(&priority));
+    cgroup.apply(&Resources::new().must(class.clone()).must(priority.clone())).expect("as always");
+    assert_eq!(cgroup.settings(Controller::NetCls).expect("as always"), [class]);
+    assert!(cgroup.settings(Controller::NetPrio).expect("as always").contains(&priority));
     let nowhere = NetPrio { interface: "nowhere0".to_owned(), priority: 5 };
-    let error = cgroup.apply(&Resources::new().must(nowhere)).unwrap_err();
+    let error = cgroup.apply(&Resources::new().must(nowhere)).expect_err("no such interface");
     assert!(error.to_string().contains("write \"nowhere0 5\" to "), "{error}");
-    cgroup.remove(common::SOON).unwrap();
+    cgroup.remove(common::SOON).expect("as always");
 }

@@ -10,7 +10,7 @@ use common::{FakeTree, host};
 
 /// A list of processors that no machine has.
 fn nowhere() -> CpuSet {
-    CpuSet::Cpus("60000".parse().unwrap())
+    CpuSet::Cpus("60000".parse().expect("a list"))
 }
 
 #[test]

@@ -11,12 +11,12 @@ use std::time::Duration;
 #[track_caller]
 fn check(cgroup: &Cgroup, setting: impl Into<Setting>) {
     let setting = setting.into();
-    let outcome = cgroup.apply(&Resources::new().must(setting.clone())).unwrap();
+    let outcome = cgroup.apply(&Resources::new().must(setting.clone())).expect("as always");
     assert!(outcome.is_complete() && outcome.applied().len() == 1);
     for written in &outcome.applied()[0].written {
         assert!(written.path.exists(), "{written:?}");
     }
-    let now = cgroup.settings(setting.controller().unwrap()).unwrap();
+    let now = cgroup.settings(setting.controller().expect("as always")).expect("as always");
     assert!(now.contains(&setting), "{setting} is not in {now:?}");
 }
 
