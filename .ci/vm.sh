@@ -3,7 +3,7 @@
 # ../ci/vm/README.md has what is in the machine.
 
 # The packages whose tests depend on the kernel.
-readonly VM_PACKAGES=(cofferdam-cgroups cofferdam-process cofferdam-namespaces cofferdam)
+readonly VM_PACKAGES=(cofferdam-cgroups cofferdam-process cofferdam-namespaces cofferdam cofferdam-examples)
 # What makes an AppArmor guest one.
 readonly VM_APPARMOR='grep -q apparmor /sys/kernel/security/lsm && cat /proc/self/attr/apparmor/current'
 

@@ -161,7 +161,9 @@ fn block_devices_without_a_limit_have_no_line() {
 #[test]
 fn a_controller_that_has_no_directory_is_named() {
     let cgroup = test_cgroup!(Controller::Pids);
-    require!(common::version_of(Controller::Pids) == Some(Version::V1), "v1");
+    if common::version_of(Controller::Pids) != Some(Version::V1) {
+        absent!("only on v1 a cgroup has directories of some controllers alone");
+    }
     let text = cgroup.settings(Controller::Memory).unwrap_err().to_string();
     assert!(text.starts_with("no controller memory for the cgroup /"), "{text}");
 }
