@@ -2,23 +2,24 @@
 
 use super::{BYTES, Files, LIMIT};
 use crate::setting::page_size_from_name;
-use crate::{HugeTlb, Limit, Misc, NetCls, NetPrio, Rdma, Result, Setting, Version};
+use crate::{Bytes, HugeTlb, Limit, Misc, NetCls, NetPrio, Rdma, Result, Setting, Version};
 
 pub(super) fn read_hugetlb(files: &Files<'_>) -> Result<Vec<Setting>> {
-    let (suffix, v1) = match files.version() {
-        Version::V1 => (".limit_in_bytes", true),
-        Version::V2 => (".max", false),
+    let suffix = match files.version() {
+        Version::V1 => ".limit_in_bytes",
+        Version::V2 => ".max",
     };
     let mut found = Vec::new();
     for name in files.part.dir.file_names()? {
         let Some(size) = name.strip_prefix("hugetlb.").and_then(|rest| rest.strip_suffix(suffix)) else {
             continue;
         };
-        let limit = if v1 { files.bytes_v1(&name)? } else { files.value(&name, BYTES)? };
         let reserved = size.strip_suffix(".rsvd");
+        let limit = files.value::<Limit<Bytes>>(&name, BYTES)?;
         let (Some(size), Some(limit)) = (page_size_from_name(reserved.unwrap_or(size)), limit) else {
             continue;
         };
+        let limit = of_pages(size, limit);
         found.push(if reserved.is_some() {
             HugeTlb::ReservedMax(size, limit)
         } else {
@@ -27,6 +28,16 @@ pub(super) fn read_hugetlb(files: &Files<'_>) -> Result<Vec<Setting>> {
     }
     found.sort_by_key(|setting| setting.order());
     Ok(found.into_iter().map(Setting::HugeTlb).collect())
+}
+
+/// The largest number of bytes, in whole pages of either kind, is no limit; a new cgroup of v2 has it, too, until
+/// somebody writes `max`.
+fn of_pages(size: Bytes, limit: Limit<Bytes>) -> Limit<Bytes> {
+    const LARGEST: u64 = i64::MAX as u64;
+    match limit {
+        Limit::Value(bytes) if bytes.0 > LARGEST.saturating_sub(size.0) => Limit::Max,
+        limit => limit,
+    }
 }
 
 pub(super) fn read_rdma(files: &Files<'_>) -> Result<Vec<Setting>> {

@@ -124,7 +124,13 @@ impl<'a> Execution<'a> {
     /// What a failure means for its setting.
     fn settle(&mut self, index: usize, error: Error) -> Result<()> {
         let entry = &mut self.entries[index];
-        if entry.require == Require::IfAvailable && is_unavailable(&error) && !self.cgroup.is_gone() {
+        // What holds by half cannot be left out any more.
+        let untouched = entry.written.is_empty();
+        if entry.require == Require::IfAvailable
+            && untouched
+            && is_unavailable(&error)
+            && !self.cgroup.is_gone()
+        {
             entry.left_out = Some(error);
             return Ok(());
         }

@@ -113,9 +113,10 @@ impl Setting {
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] for what no kernel takes.
+    /// [`Error::Value`] for what no kernel takes; [`Error::DeviceRules`] for rules that say nothing, or are about no
+    /// device that there can be.
     pub fn validate(&self) -> Result<()> {
-        of_controller!(self, inner => inner.validate(), _limit => Ok(()), _rules => Ok(()))
+        of_controller!(self, inner => inner.validate(), _limit => Ok(()), rules => Ok(rules.check()?))
     }
 
     /// What to write on this version. Some depend on what else is set.
