@@ -148,7 +148,7 @@ fn make_in(nest: &Nest, limits: &Limits, plan: &Resources) -> Result<Option<Encl
     if !limits.accounting.is_empty() {
         nest.parent.enable(nest.reachable(limits.accounting))?;
     }
-    made.outcome = cgroup.apply(plan)?;
+    made.outcome = cgroup.apply_to_new(plan)?;
     made.tasks = cgroup.task_files()?;
     made.ended = false;
     Ok(Some(made))
