@@ -4,6 +4,7 @@ mod common;
 
 use std::path::Path;
 
+use cofferdam::cgroups::Hierarchies;
 use cofferdam::{Command, Error};
 use common::{Box, can_isolate, names, own, shell};
 
@@ -15,7 +16,7 @@ fn fail_each(what: &str, command: &mut Command, root: Option<&Path>) {
             .iter()
             .map(|task| own(&format!("task/{task}/children")))
             .collect();
-        (names("/proc/self/fd".as_ref()), children, own("mountinfo"), root.map(tree))
+        (names("/proc/self/fd".as_ref()), children, own("mountinfo"), root.map(tree), cgroups())
     };
     let before = state();
     for operation in 0..operations {
@@ -41,6 +42,14 @@ fn assert_named(what: &str, operation: u32, error: &Error) {
     assert!(text.contains("ENOSYS") && text.len() > 20, "{what}: operation {operation}: {text}");
 }
 
+/// The cgroups of programs of this process.
+fn cgroups() -> Vec<std::ffi::OsString> {
+    let own = format!("-{}-", std::process::id());
+    let nest = Hierarchies::discover().and_then(|host| host.nest());
+    let names = nest.and_then(|nest| nest.children()).unwrap_or_default();
+    names.into_iter().filter(|name| name.to_string_lossy().contains(&own)).collect()
+}
+
 /// All names below a directory.
 fn tree(root: &Path) -> Vec<String> {
     let mut all = names(root);
@@ -64,6 +73,11 @@ fn every_fault_is_named_and_leaves_nothing() {
     let mut command = root.shell("true");
     command.bind(source.path(), "/a/b/c").bind("/etc/passwd", "/a/file").tmpfs("/srv/x", Some(4096));
     fail_each("directory", &mut command, Some(root.path()));
+    // Where cgroups lie is looked for once, too.
+    if shell("true").pids(20).status().is_ok() {
+        let mut command = shell("true");
+        fail_each("limits", command.pids(20).hostname("box"), None);
+    }
     if common::is_root() {
         let root = Box::new();
         let mut command = root.shell("true");
