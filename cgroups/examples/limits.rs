@@ -4,8 +4,7 @@
 //! cargo run -p cofferdam-cgroups --example limits -- 64M 16 0.5 sh -c 'head -c 30M /dev/zero | tail -c 1'
 //! ```
 //!
-//! These are memory, processes, and processors; `max` is no limit. The program waits until it is in its cgroup; one that
-//! is started with `CLONE_INTO_CGROUP`, as the crate `cofferdam` does it, is there from birth.
+//! These are memory, processes, and processors; `max` is no limit. The program waits until it is in its cgroup.
 
 use cofferdam_cgroups::{Bytes, Cpu, Hierarchies, Limit, Memory, Resources, Setting};
 use std::process::{Command, ExitCode, Stdio};
