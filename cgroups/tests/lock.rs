@@ -16,6 +16,24 @@ fn one_handle_at_a_time_has_the_lock() {
     assert!(second.lock().unwrap());
 }
 
+/// Who sees only one of several hierarchies meets the lock there, and takes nothing from who sees others.
+#[test]
+fn the_lock_holds_in_each_hierarchy() {
+    let cgroup = test_cgroup!(Controller::Pids);
+    let whole = host().open(cgroup.path()).unwrap();
+    let partial = || host().open(cgroup.path()).unwrap().select(Controller::Pids.into()).unwrap();
+    assert!(whole.lock().unwrap());
+    assert!(!partial().lock().unwrap());
+    drop(whole);
+    let held = partial();
+    assert!(held.lock().unwrap());
+    let whole = host().open(cgroup.path()).unwrap();
+    assert!(!whole.lock().unwrap());
+    drop(held);
+    assert!(host().open(cgroup.path()).unwrap().lock().unwrap(), "a lock that was refused holds nothing");
+    drop(whole);
+}
+
 #[test]
 fn the_lock_goes_with_the_process_that_has_it() {
     if let Some(path) = Again::word() {
