@@ -3,10 +3,11 @@
 mod common;
 
 use cofferdam_cgroups::{
-    Bytes, CgroupPath, Controller, Controllers, Cpu, CpuSet, Error, Limit, Memory, Misc, Rdma, Resources,
-    Setting, Unified,
+    Bytes, CgroupPath, ControlFile, Controller, Controllers, Cpu, CpuSet, DeviceRules, DeviceState, Error,
+    Limit, Memory, Misc, Rdma, Resources, Setting, Unified,
 };
 use common::{FakeTree, host};
+use std::os::fd::AsFd;
 
 /// A list of processors that no machine has.
 fn nowhere() -> CpuSet {
@@ -33,6 +34,36 @@ fn a_plan_that_fails_leaves_everything_as_it_was() {
     let error = cgroup.apply(&plan).unwrap_err();
     assert!(error.to_string().starts_with("write \"60000\" to /"), "{error}");
     assert!(error.to_string().contains("cpuset.cpus: E"), "{error}");
+    assert_eq!(state(), was);
+}
+
+/// There is nothing to note of them, and what was noted of others stays noted.
+#[test]
+fn files_that_are_only_written_can_be_set() {
+    let cgroup = test_cgroup!(Controller::Memory, Controller::Pids);
+    let names = ["memory.force_empty", "memory.reclaim"];
+    let there = |name: &&str| common::directory_of(&cgroup, Controller::Memory).join(name).exists();
+    let Some(name) = names.into_iter().find(there) else { absent!("this kernel has none") };
+    let only_written = ControlFile::new(Controller::Memory, name, "0");
+    let plan = Resources::new().must(Setting::Pids(Limit::Value(7))).must(only_written);
+    assert!(cgroup.apply(&plan).unwrap().is_complete());
+    let plan = plan.must(Setting::Pids(Limit::Value(8))).must(Unified::new("pids.none", "1"));
+    cgroup.apply(&plan).unwrap_err();
+    assert_eq!(cgroup.settings(Controller::Pids).unwrap(), [Setting::Pids(Limit::Value(7))]);
+}
+
+/// They are not written back, so they come last, even behind what the kernel refuses at first.
+#[test]
+fn rules_for_devices_are_not_touched_by_a_plan_that_fails() {
+    require_root!();
+    let cgroup = test_cgroup!(Controller::Devices, Controller::CpuSet);
+    let state = || {
+        let directory = common::directory_of(&cgroup, Controller::Devices);
+        DeviceState::read(std::fs::File::open(directory).unwrap().as_fd()).unwrap()
+    };
+    let was = state();
+    let plan = Resources::new().must(DeviceRules::deny_all()).must(nowhere());
+    cgroup.apply(&plan).unwrap_err();
     assert_eq!(state(), was);
 }
 

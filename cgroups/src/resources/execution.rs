@@ -44,7 +44,7 @@ impl<'a> Execution<'a> {
     /// Applies everything, or stops at the first setting that must be had and cannot.
     pub(super) fn run(&mut self) -> Result<()> {
         let resources = self.resources();
-        let mut queue = VecDeque::new();
+        let mut queue: VecDeque<Task<'a>> = VecDeque::new();
         for index in 0..self.entries.len() {
             let lowered = self.lower(index, &resources);
             let tasks = match lowered {
@@ -56,7 +56,11 @@ impl<'a> Execution<'a> {
             };
             queue.extend(tasks);
         }
-        self.drain(queue)
+        let of_devices = |task: &Task<'_>| matches!(task.operation, Operation::Devices(_));
+        let (devices, others) = queue.into_iter().partition(of_devices);
+        // Not even what is tried again comes after devices.
+        self.drain(others)?;
+        self.drain(devices)
     }
 
     /// Runs tasks. One that the kernel refuses because of what another one has not set yet, such as a limit of memory
@@ -182,11 +186,10 @@ impl<'a> Execution<'a> {
     }
 
     fn write_noted(&mut self, part: &'a Part, write: &Write) -> Result<()> {
-        let Some(journal) = &mut self.journal else {
-            return part.dir.write(&write.file, &write.value);
-        };
-        journal.note(&part.dir, write)?;
-        part.dir.write(&write.file, &write.value).inspect_err(|_| journal.forget_last())
+        match &mut self.journal {
+            Some(journal) => journal.write(&part.dir, write),
+            None => part.dir.write(&write.file, &write.value),
+        }
     }
 
     /// Enables the controller of a setting on v2, unless that was tried already or would be of no use. Says whether there

@@ -18,22 +18,18 @@ struct Restore {
 }
 
 impl<'a> Journal<'a> {
-    /// Notes what a write is going to replace.
-    pub(super) fn note(&mut self, dir: &'a Dir, write: &Write) -> Result<()> {
+    /// Writes, and notes what that has replaced.
+    pub(super) fn write(&mut self, dir: &'a Dir, write: &Write) -> Result<()> {
         let before = match dir.read(&write.file) {
-            Ok(before) => before,
-            // A file that cannot be read cannot be restored; it is one of the few that are only written.
-            Err(Error::Open { errno, .. }) if errno.number() == libc::EACCES => return Ok(()),
+            Ok(before) => Some(values_before(write, &before)),
+            // What cannot be read cannot be restored; it is one of the few files that are only written.
+            Err(error) if is_only_written(&error) => None,
             Err(error) => return Err(error),
         };
-        let values = values_before(write, &before);
-        self.entries.push((dir, Restore { file: write.file.clone().into_owned(), values }));
+        dir.write(&write.file, &write.value)?;
+        let file = write.file.clone().into_owned();
+        self.entries.extend(before.map(|values| (dir, Restore { file, values })));
         Ok(())
-    }
-
-    /// Forgets the last note, as its write failed.
-    pub(super) fn forget_last(&mut self) {
-        self.entries.pop();
     }
 
     /// Writes back, last first. What could not be is returned; a cgroup that is gone needs nothing.
@@ -44,6 +40,15 @@ impl<'a> Journal<'a> {
             failed.extend(results.filter_map(Result::err).filter(|error| !error.is_gone()));
         }
         failed
+    }
+}
+
+/// The mode of such a file keeps others out; root, who may open it, is told that there is nothing to read.
+fn is_only_written(error: &Error) -> bool {
+    match error {
+        Error::Open { errno, .. } => errno.number() == libc::EACCES,
+        Error::Read { errno, .. } => errno.number() == libc::EINVAL,
+        _ => false,
     }
 }
 
