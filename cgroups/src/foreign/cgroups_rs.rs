@@ -117,10 +117,10 @@ fn io_settings(mut plan: Resources, io: &theirs::BlkIoResources, require: Requir
     }
     for entry in &io.weight_device {
         let device = number(entry.major, entry.minor)?;
-        if let Some(weight) = entry.weight {
+        if let Some(weight) = entry.weight.filter(|weight| *weight != 0) {
             plan = plan.with(Io::DeviceBlkioWeight(device, weight), require);
         }
-        if let Some(weight) = entry.leaf_weight {
+        if let Some(weight) = entry.leaf_weight.filter(|weight| *weight != 0) {
             plan = plan.with(Io::DeviceLeafWeight(device, weight), require);
         }
     }

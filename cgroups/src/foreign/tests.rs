@@ -87,6 +87,9 @@ fn block_devices() {
         "io.max wiops of 8:16 300",
     ];
     assert_eq!(lines(json), expected);
+    let silent = r#"{"blockIO": {"weight": 0, "leafWeight": 0,
+        "weightDevice": [{"major": 8, "minor": 0, "weight": 0, "leafWeight": 0}]}}"#;
+    assert_eq!(lines(silent), [""; 0]);
     let negative = r#"{"blockIO": {"throttleReadBpsDevice": [{"major": -8, "minor": 0, "rate": 600}]}}"#;
     assert_eq!(fault(negative), "the number of a block device cannot be -8:0: numbers from 0");
 }
