@@ -342,7 +342,8 @@ impl Error {
         }
     }
 
-    /// Whether the cgroup was removed meanwhile: its files are gone, or refuse because it is dead.
+    /// Whether the reason may be that the cgroup was removed meanwhile: a file is not there, or refuses because it is dead.
+    /// The kernel says the same of a file or a device that it does not have; [`Cgroup::exists`](crate::Cgroup::exists) knows.
     pub fn is_gone(&self) -> bool {
         self.errno().is_some_and(|errno| [libc::ENOENT, libc::ENODEV].contains(&errno.number()))
     }

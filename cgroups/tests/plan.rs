@@ -196,6 +196,17 @@ fn a_file_that_is_missing_is_not_made() {
 }
 
 #[test]
+fn a_line_of_a_file_by_its_name_is_taken_back_alone() {
+    let tree = unusual();
+    let job = tree.hierarchies().open(&CgroupPath::new("job").unwrap()).unwrap();
+    let plan =
+        Resources::new().must(Unified::new("misc.max", "res_b 7")).must(Unified::new("memory.low", "7"));
+    assert!(job.apply(&plan).is_err());
+    // A plain file has what was written last at its beginning.
+    assert!(tree.read("/sys/fs/cgroup/job/misc.max").starts_with("res_b 4"), "the line that was there");
+}
+
+#[test]
 fn a_file_in_an_unknown_form_is_told_with_its_line() {
     let tree = unusual().file("/sys/fs/cgroup/job/misc.max", "res_a 1\nres_b many\n");
     let job = tree.hierarchies().open(&CgroupPath::new("job").unwrap()).unwrap();

@@ -13,8 +13,9 @@ use std::time::Duration;
 impl Resources {
     /// A plan from the resources of cgroups-rs.
     ///
-    /// All of it is taken over, `attrs` as files by their names. As there, 0 and less than 0 have the meaning that they
-    /// have in the OCI runtime-spec, and without rules nothing is said about devices.
+    /// All of it is taken over, `attrs` as files by their names. 0 and less than 0 have the meaning that they have in the
+    /// OCI runtime-spec: nothing is said, and no limit. (cgroups-rs itself writes a 0 as it is.) Without rules nothing is said
+    /// about devices.
     ///
     /// # Errors
     ///

@@ -133,7 +133,7 @@ impl<'a> Execution<'a> {
         if entry.require == Require::IfAvailable
             && untouched
             && is_unavailable(&error)
-            && !self.cgroup.is_gone()
+            && self.cgroup.exists()
         {
             entry.left_out = Some(error);
             return Ok(());

@@ -25,8 +25,8 @@ impl Cgroup {
         }
     }
 
-    /// Whether the cgroup was removed meanwhile.
-    pub(super) fn is_gone(&self) -> bool {
-        self.parts().iter().any(|part| !part.dir.has("cgroup.procs"))
+    /// Whether it is still there, in all its hierarchies: one that was removed has no files.
+    pub fn exists(&self) -> bool {
+        self.parts().iter().all(|part| part.dir.has("cgroup.procs"))
     }
 }

@@ -113,9 +113,27 @@ fn check(file: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
+/// Files with a line for each device or the like, and what undoes a line.
+const KEYED: [(&str, &str); 6] = [
+    ("io.max", "rbps=max wbps=max riops=max wiops=max"),
+    ("io.weight", "default"),
+    ("io.bfq.weight", "default"),
+    ("io.latency", "target=0"),
+    ("rdma.max", "hca_handle=max hca_object=max"),
+    ("misc.max", "max"),
+];
+
 /// A write for each line; nothing at all becomes an empty line, which is what the kernel takes.
 fn lines(file: &str, value: &str) -> Operations {
-    let write = |line: &str| Write::value(file.to_owned(), line).into();
+    let reset = KEYED.iter().find(|(keyed, _)| *keyed == file).map(|(_, reset)| *reset);
+    let write = |line: &str| {
+        let write = match (reset, line.trim().split_once(' ')) {
+            // The default itself has one value, and is never missing.
+            (Some(_), Some(("default", _))) | (None, _) | (_, None) => Write::value(file.to_owned(), line),
+            (Some(reset), Some((key, value))) => Write::line(file.to_owned(), key, value, reset),
+        };
+        write.into()
+    };
     if value.trim().is_empty() {
         return vec![write("\n")];
     }
