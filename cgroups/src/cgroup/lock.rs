@@ -9,7 +9,7 @@ impl Cgroup {
     /// process may see only some of the hierarchies. False if another handle has one of them, of this process or another.
     ///
     /// It goes with this handle, and the kernel releases it when the process ends, by whatever cause. So a lock that
-    /// can be taken tells that nobody owns the cgroup any more. Locks say nothing to who does not ask for them.
+    /// can be taken tells that nobody owns the cgroup any more. (A child between its fork and its exec has it, too.) Locks say nothing to who does not ask for them.
     ///
     /// # Errors
     ///
