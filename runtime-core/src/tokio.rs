@@ -140,7 +140,9 @@ impl Child {
         self.process.stdout = self.stdout.take();
         self.process.stderr = self.stderr.take();
         let collected = within(self.limit, self.process.wait_with_output()).await;
-        if let Some(enclosed) = &mut self.enclosed {
+        // What could not be read to its end may run on.
+        let over = !matches!(collected, Ok(Err(_)));
+        if let Some(enclosed) = self.enclosed.as_mut().filter(|_| over) {
             enclosed.ended();
         }
         match collected {
