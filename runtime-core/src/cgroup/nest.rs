@@ -7,8 +7,9 @@ use cofferdam_cgroups::{Cgroup, Controllers, Hierarchies, Version};
 use super::{Limits, stale};
 use crate::Error;
 
-/// Looking at what is mounted costs more than making a cgroup, so it is done once.
-static CALLERS: Mutex<Option<Arc<Cgroup>>> = Mutex::new(None);
+/// Looking at what is mounted costs more than making a cgroup, so it is done once, as long as the caller stays where it was,
+/// as `/proc/thread-self/cgroup` says: what limits the cgroup that it was moved to limits its programs too.
+static CALLERS: Mutex<Option<(Vec<u8>, Arc<Cgroup>)>> = Mutex::new(None);
 
 /// The cgroup in which a program gets one of its own.
 #[derive(Clone, Debug)]
@@ -35,19 +36,21 @@ impl Nest {
             return Ok(Self { parent: Arc::clone(parent), callers: false });
         }
         let mut known = CALLERS.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without procfs nothing new can be found.
+        let own = std::fs::read("/proc/thread-self/cgroup").ok();
         let parent = match &*known {
-            Some(parent) => Arc::clone(parent),
-            None => {
+            Some((at, parent)) if own.as_ref().is_none_or(|own| own == at) => Arc::clone(parent),
+            _ => {
                 let parent = Arc::new(Hierarchies::discover()?.nest()?);
                 stale::clear(&parent)?;
-                *known = Some(Arc::clone(&parent));
+                *known = Some((own.unwrap_or_default(), Arc::clone(&parent)));
                 parent
             }
         };
         Ok(Self { parent, callers: true })
     }
 
-    /// Forgets the caller's, as it is gone or the caller was moved to another one. False if there is nothing to look for
+    /// Forgets the caller's, as it is gone. False if there is nothing to look for
     /// again.
     pub(crate) fn forget(&self) -> bool {
         if self.callers {
