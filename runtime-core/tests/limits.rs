@@ -222,8 +222,13 @@ fn values_that_cannot_be_are_refused_before_anything_happens() {
     );
     assert_eq!(refused(Command::new("true").limit(Cpu::Weight(0))), "cpu.weight cannot be 0: 1 to 10000");
     let directory = std::fs::File::open("/").unwrap();
-    let both = refused(Command::new("true").pids(5).cgroup(directory));
+    let mut command = Command::new("true");
+    let both = refused(command.pids(5).cgroup(directory));
     assert_eq!(both, "cgroup \"given\" cannot be had together with limits, which make one");
+    // By the plan, too.
+    assert_eq!(command.plan().unwrap_err().to_string(), both);
+    let planned = Command::new("true").limit(Cpu::Weight(0)).plan().unwrap_err();
+    assert_eq!(planned.to_string(), "cpu.weight cannot be 0: 1 to 10000");
 }
 
 #[test]

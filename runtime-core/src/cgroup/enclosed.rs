@@ -35,12 +35,21 @@ impl Enclosed {
         let plan = limits.plan();
         match make(limits, &plan) {
             Ok(enclosed) => Ok(Some(enclosed)),
-            Err(Error::Cgroup(reason)) if limits.policy == LimitPolicy::IfAvailable && lacks(&reason) => {
-                let outcome = Outcome::none(&plan, &reason);
+            Err(error) => {
+                let outcome = Outcome::none(&plan, &without(limits, error)?);
                 Ok(Some(Self { cgroup: None, tasks: Vec::new(), outcome, ended: true }))
             }
-            Err(Error::Cgroup(reason)) if lacks(&reason) => Err(denied(reason)),
-            Err(error) => Err(error),
+        }
+    }
+
+    /// What it would look like, without making it.
+    pub(crate) fn foresee(limits: &Limits) -> Result<Shape, Error> {
+        if !limits.are_wanted() {
+            return Ok(Shape::default());
+        }
+        match Nest::find(limits) {
+            Ok(nest) => Ok(nest.shape(limits)),
+            Err(error) => without(limits, error).map(|_| Shape::default()),
         }
     }
 
@@ -145,13 +154,38 @@ fn make_in(nest: &Nest, limits: &Limits, plan: &Resources) -> Result<Option<Encl
     if !cgroup.lock()? {
         return Ok(None);
     }
-    if !limits.accounting.is_empty() {
-        nest.parent.enable(nest.reachable(limits.accounting))?;
-    }
+    account(nest, limits)?;
     made.outcome = cgroup.apply_to_new(plan)?;
     made.tasks = cgroup.task_files()?;
     made.ended = false;
     Ok(Some(made))
+}
+
+/// Enables what is wanted for its statistics.
+fn account(nest: &Nest, limits: &Limits) -> Result<(), Error> {
+    if limits.accounting.is_empty() {
+        return Ok(());
+    }
+    match nest.parent.enable(nest.reachable(limits.accounting)) {
+        // The limits can be had all the same; what is not counted is none in the statistics.
+        Err(error @ cofferdam_cgroups::Error::Enable { .. })
+            if limits.policy == LimitPolicy::IfAvailable && !error.is_gone() =>
+        {
+            Ok(())
+        }
+        enabled => Ok(enabled?),
+    }
+}
+
+/// Why there is no cgroup, if the program can do without; else an error that says what would help.
+fn without(limits: &Limits, error: Error) -> Result<cofferdam_cgroups::Error, Error> {
+    match error {
+        Error::Cgroup(reason) if lacks(&reason) => match limits.policy {
+            LimitPolicy::IfAvailable => Ok(reason),
+            LimitPolicy::Required | LimitPolicy::None => Err(denied(reason)),
+        },
+        error => Err(error),
+    }
 }
 
 /// Says what would help.
@@ -167,8 +201,24 @@ fn lacks(error: &cofferdam_cgroups::Error) -> bool {
     match error {
         Cgroups::NotDelegated
         | Cgroups::NotMounted
+        | Cgroups::NoneUsable { .. }
         | Cgroups::NoController { .. }
         | Cgroups::NoPart { .. } => true,
         other => other.errno().is_some_and(|errno| CODES.contains(&errno.number())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_whose_cgroups_cannot_be_used_has_none() {
+        let none = || cofferdam_cgroups::Error::NoneUsable { skipped: Vec::new() };
+        let limits = Limits { policy: LimitPolicy::IfAvailable, ..Limits::default() };
+        assert_eq!(without(&limits, none().into()).unwrap(), none());
+        assert!(matches!(without(&Limits::default(), none().into()), Err(Error::Denied { .. })));
+        let wrong = Error::invalid("cgroup", "given", "is wrong");
+        assert!(matches!(without(&limits, wrong), Err(Error::Invalid { .. })));
     }
 }

@@ -6,7 +6,8 @@ mod report;
 mod stale;
 
 pub(crate) use enclosed::Enclosed;
-pub(crate) use nest::{Nest, Shape};
+use nest::Nest;
+pub(crate) use nest::Shape;
 pub(crate) use report::limits_methods;
 pub use stale::remove_stale_cgroups;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use std::os::fd::OwnedFd;
 
-use crate::cgroup::{Enclosed, Limits, Nest, Shape};
+use crate::cgroup::{Enclosed, Limits};
 use crate::enclosure::Enclosure;
 use crate::program::{Program, Wanted, program_methods, run_methods};
 use crate::start::Place;
@@ -83,10 +83,8 @@ impl Command {
     /// [`Error::Invalid`], [`Error::Path`], [`Error::NoMountPoint`]; [`Error::Namespace`] for maps that the caller
     /// may not write.
     pub fn plan(&self) -> Result<Plan, Error> {
-        let shape = match self.limits.are_wanted() {
-            true => Nest::find(&self.limits)?.shape(&self.limits),
-            false => Shape::default(),
-        };
+        crate::prepare::check_limits(self)?;
+        let shape = Enclosed::foresee(&self.limits)?;
         Ok(crate::prepare::command(self, crate::start::INHERIT, shape)?.plan)
     }
 
