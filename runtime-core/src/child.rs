@@ -58,6 +58,10 @@ impl Child {
         let limit = program
             .timeout
             .and_then(|timeout| Instant::now().checked_add(timeout).map(|end| Limit { timeout, end }));
+        if let Some(enclosed) = enclosed.as_mut().filter(|_| program.kill_on_drop) {
+            // Nothing is to be left, then.
+            enclosed.ended();
+        }
         let kill_on_drop = match program.kill_on_drop {
             true => match fcntl_dupfd_cloexec(process.pidfd(), 3) {
                 Ok(pidfd) => Some(KillOnDrop(pidfd)),
@@ -69,10 +73,6 @@ impl Child {
             },
             false => None,
         };
-        if let Some(enclosed) = enclosed.as_mut().filter(|_| program.kill_on_drop) {
-            // Nothing is to be left, then.
-            enclosed.ended();
-        }
         let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
         Ok(Self { process, limit, kill_on_drop, enclosed, stdin, stdout, stderr })
     }

@@ -47,6 +47,24 @@ fn a_killed_callers_program_ends_or_goes_on_as_was_said() {
     assert!(child.cgroup().unwrap().is_populated().unwrap());
     child.kill().unwrap();
     child.wait().unwrap();
+    dropped_while_it_runs();
+}
+
+/// A child that is dropped does not end its program, and nobody takes the cgroup for one whose owner has ended.
+fn dropped_while_it_runs() {
+    let mut command = Command::new("sleep");
+    let child =
+        command.arg("60").pids(20).die_with_caller(true).share(Namespaces::PID).spawn().expect("as always");
+    let pid = child.id();
+    let name =
+        child.cgroup().expect("as always").path().name().expect("as always").to_string_lossy().into_owned();
+    drop(child);
+    remove_stale_cgroups().expect("as always");
+    assert!(is_alive(pid) && cgroup_exists(&name));
+    assert!(!open(&name).lock().expect("as always"), "others see that it has an owner");
+    open(&name).kill(Duration::from_secs(10)).expect("as always");
+    remove_stale_cgroups().expect("as always");
+    assert!(!cgroup_exists(&name), "nothing is kept of one that has ended");
 }
 
 /// In the caller's pid namespace, so that its numbers are those that the test sees.

@@ -23,7 +23,10 @@ pub(crate) struct Enclosed {
     /// The v1 files by which the program moves itself.
     tasks: Vec<OwnedFd>,
     outcome: Outcome,
+    /// Nothing may go on in it: the program was waited for, or does not run yet.
     ended: bool,
+    /// The program ends with the caller.
+    dies: bool,
 }
 
 impl Enclosed {
@@ -37,7 +40,7 @@ impl Enclosed {
             Ok(enclosed) => Ok(Some(enclosed)),
             Err(error) => {
                 let outcome = Outcome::none(&plan, &without(limits, error)?);
-                Ok(Some(Self { cgroup: None, tasks: Vec::new(), outcome, ended: true }))
+                Ok(Some(Self { cgroup: None, tasks: Vec::new(), outcome, ended: true, dies: false }))
             }
         }
     }
@@ -73,9 +76,10 @@ impl Enclosed {
         &self.outcome
     }
 
-    /// The program moved itself, or will never do so.
+    /// The program runs, and has moved itself.
     pub(crate) fn started(&mut self) {
         self.tasks = Vec::new();
+        self.ended = self.cgroup.is_none();
     }
 
     /// The program was waited for: what is left of it has no one to wait for it.
@@ -86,35 +90,38 @@ impl Enclosed {
     /// Ends what is left and removes the cgroup.
     pub(crate) fn remove(&mut self) -> Result<(), Error> {
         let Some(cgroup) = &self.cgroup else { return Ok(()) };
-        end(cgroup)?;
+        end(cgroup, END)?;
         self.cgroup = None;
         Ok(())
     }
 }
 
 /// Usually nothing is left, and one attempt is enough.
-pub(super) fn end(cgroup: &Cgroup) -> Result<(), Error> {
+pub(super) fn end(cgroup: &Cgroup, patience: Duration) -> Result<(), Error> {
     if cgroup.remove(Duration::ZERO).is_ok() {
         return Ok(());
     }
-    cgroup.kill(END)?;
-    Ok(cgroup.remove(END)?)
+    cgroup.kill(patience)?;
+    Ok(cgroup.remove(patience)?)
 }
 
 impl Drop for Enclosed {
     fn drop(&mut self) {
-        let Some(cgroup) = &self.cgroup else { return };
+        let Some(cgroup) = self.cgroup.take() else { return };
         // What runs on without anybody to wait for it keeps its limits, and its cgroup goes when somebody clears away. The
         // same holds for what cannot be removed now: there is nobody to tell.
         let removed = match self.ended {
-            true => end(cgroup),
+            true => end(&cgroup, END),
             false => cgroup.remove(Duration::ZERO).map_err(Error::from),
         };
-        removed.unwrap_or(());
+        if removed.is_err() && self.dies && !self.ended {
+            stale::keep(cgroup);
+        }
     }
 }
 
 fn make(limits: &Limits, plan: &Resources) -> Result<Enclosed, Error> {
+    stale::release();
     // Once more where the nest was removed, or the new cgroup taken for a stale one before it was locked.
     const ATTEMPTS: u32 = 8;
     let mut attempt = 1;
@@ -140,16 +147,19 @@ fn make(limits: &Limits, plan: &Resources) -> Result<Enclosed, Error> {
 /// None if somebody else has taken it.
 fn make_in(nest: &Nest, limits: &Limits, plan: &Resources) -> Result<Option<Enclosed>, Error> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = stale::name(std::process::id(), number, limits.die_with_caller);
     let controllers = nest.reachable(plan.controllers().or(limits.accounting));
-    let cgroup = match nest.parent.create(&name, controllers) {
-        // A process with this number was here before, in another pid namespace perhaps.
-        Err(error) if error.errno().is_some_and(|errno| errno.number() == libc::EEXIST) => return Ok(None),
-        made => made?,
+    let cgroup = loop {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = stale::name(std::process::id(), number, limits.die_with_caller);
+        match nest.parent.create(&name, controllers) {
+            // A process with this number was here before, or is in another pid namespace.
+            Err(error) if error.errno().is_some_and(|errno| errno.number() == libc::EEXIST) => {}
+            made => break made?,
+        }
     };
-    let mut made =
-        Enclosed { cgroup: Some(cgroup), tasks: Vec::new(), outcome: Outcome::default(), ended: true };
+    let (tasks, outcome) = (Vec::new(), Outcome::default());
+    let dies = limits.die_with_caller;
+    let mut made = Enclosed { cgroup: Some(cgroup), tasks, outcome, ended: true, dies };
     let Some(cgroup) = &made.cgroup else { return Ok(None) };
     if !cgroup.lock()? {
         return Ok(None);
@@ -157,7 +167,6 @@ fn make_in(nest: &Nest, limits: &Limits, plan: &Resources) -> Result<Option<Encl
     account(nest, limits)?;
     made.outcome = cgroup.apply_to_new(plan)?;
     made.tasks = cgroup.task_files()?;
-    made.ended = false;
     Ok(Some(made))
 }
 

@@ -5,7 +5,8 @@
 //! nobody.
 
 use std::ffi::OsStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use cofferdam_cgroups::Cgroup;
 
@@ -17,6 +18,24 @@ use crate::Error;
 const OUTLIVES: &str = "cofferdam-";
 /// Programs that end with it.
 const DIES: &str = "cofferdam-dies-";
+
+/// How long what is left of others may keep this process waiting. What takes longer is left to the next one.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Cgroups of programs that end with this process, and run, though their child was dropped. The lock has to stay: without
+/// it they would look as if this process had ended.
+static KEPT: Mutex<Vec<Cgroup>> = Mutex::new(Vec::new());
+
+/// Keeps the lock as long as something runs in a cgroup.
+pub(super) fn keep(cgroup: Cgroup) {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner).push(cgroup);
+}
+
+/// Removes those that were kept and in which nothing runs any more.
+pub(super) fn release() {
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.retain(|cgroup| cgroup.remove(Duration::ZERO).is_err());
+}
 
 /// The name of a program's cgroup.
 pub(super) fn name(pid: u32, number: u32, dies: bool) -> String {
@@ -47,6 +66,7 @@ fn fate(name: &OsStr) -> Option<bool> {
 /// # Errors
 /// [`Error::Cgroup`] if the caller's cgroup cannot be looked at.
 pub fn remove_stale_cgroups() -> Result<(), Error> {
+    release();
     clear(&Nest::find(&Limits::default())?.parent)
 }
 
@@ -65,7 +85,7 @@ fn clear_one(parent: &Cgroup, name: &OsStr, dies: bool) -> Result<(), Error> {
     if !cgroup.lock()? || (!dies && cgroup.is_populated()?) {
         return Ok(());
     }
-    end(&cgroup)
+    end(&cgroup, PATIENCE)
 }
 
 #[cfg(test)]
