@@ -128,9 +128,9 @@ fn make(limits: &Limits, plan: &Resources) -> Result<Enclosed, Error> {
     loop {
         let nest = Nest::find(limits)?;
         match make_in(&nest, limits, plan) {
-            Err(Error::Cgroup(error)) if error.is_gone() && attempt < ATTEMPTS => {
+            Err(error) if attempt < ATTEMPTS && !nest.parent.exists() => {
                 if !nest.forget() {
-                    return Err(error.into());
+                    return Err(error);
                 }
             }
             Ok(None) if attempt < ATTEMPTS => {}
@@ -161,7 +161,8 @@ fn make_in(nest: &Nest, limits: &Limits, plan: &Resources) -> Result<Option<Encl
     let dies = limits.die_with_caller;
     let mut made = Enclosed { cgroup: Some(cgroup), tasks, outcome, ended: true, dies };
     let Some(cgroup) = &made.cgroup else { return Ok(None) };
-    if !cgroup.lock()? {
+    // Once all of it is there and locked, nobody takes it for a stale one any more.
+    if !cgroup.lock()? || !cgroup.exists() {
         return Ok(None);
     }
     account(nest, limits)?;
