@@ -6,12 +6,12 @@ use crate::{Error, Hierarchies, Hierarchy, Result, Version};
 use rustix::fs::{Access, AtFlags, accessat};
 
 impl Hierarchies {
-    /// The cgroup in which programs that this process starts can have cgroups of their own, so that what limits this
-    /// process limits them too.
+    /// The cgroup in which programs that this process starts can have cgroups of their own.
     ///
-    /// On v1 that is the process's own cgroup. On v2 a cgroup that holds processes cannot have limits for the cgroups in
-    /// it, but for the root of the host, so it is the one above the own one, if this process may write there: the cgroups
-    /// of programs are beside its own.
+    /// On v1 that is the process's own cgroup, so what limits this process limits them too. On v2 a cgroup that holds
+    /// processes cannot have limits for the cgroups in it, but for the root of the host, so it is the one above the own
+    /// one, if this process may write there: the cgroups of programs are beside its own. What limits the one above limits
+    /// them, what is set for the own one alone does not.
     ///
     /// Hierarchies in which this process is outside of what is mounted are left out.
     ///

@@ -9,8 +9,12 @@ use crate::LimitPolicy;
 
 /// # Limits
 ///
-/// A program with limits gets a cgroup of its own, beside or below the caller's, so that what limits the caller limits the
-/// program too. On cgroup v2 the program is born there; on v1 it moves there before anything else. The cgroup is removed
+/// A program with limits gets a cgroup of its own. On cgroup v1 it lies below the caller's, and what limits the caller limits
+/// the program too. On v2 it lies beside the caller's, where the caller may write there: a cgroup with processes can limit no
+/// others in it. So what limits the cgroup around the caller's limits the program, and what is set for the caller's alone
+/// does not; to have one limit for both, set it above, or give a [`cgroup_parent`](Self::cgroup_parent).
+///
+/// On v2 the program is born there; on v1 it moves there before anything else. The cgroup is removed
 /// when the program was waited for and its [`Child`](crate::Child) is dropped, and what the program has left running in it
 /// ends then. See the documentation of [`cofferdam_cgroups`] for what needs which version of cgroups.
 ///
