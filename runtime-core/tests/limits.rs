@@ -74,9 +74,10 @@ fn time_on_processors_is_limited() {
     require_limits!(Controller::Cpu, Controller::CpuAcct);
     let mut command = shell("while :; do :; done");
     command.cpus(0.1).accounting(Controller::CpuAcct).kill_on_drop(true);
+    // What starts the program counts as well.
+    let started = std::time::Instant::now();
     let child = command.spawn().unwrap();
     let cpu = || child.statistics().unwrap().cpu.unwrap();
-    let started = std::time::Instant::now();
     while cpu().throttled_periods.unwrap_or(0) < 5 {
         assert!(started.elapsed() < Duration::from_secs(60), "{:?}", cpu());
         std::thread::sleep(Duration::from_millis(20));
