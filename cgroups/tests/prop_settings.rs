@@ -5,7 +5,9 @@ mod arbitrary;
 mod common;
 
 use arbitrary::{Names, is_in_range, plan, setting};
-use cofferdam_cgroups::{Cgroup, CgroupPath, Error, Io, Require, Resources, Setting, Version};
+use cofferdam_cgroups::{
+    Cgroup, CgroupPath, ControlFile, Error, Io, Require, Resources, Setting, Unified, Version,
+};
 use common::FakeTree;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -204,12 +206,23 @@ fn some(
     prop_oneof![Just(files.to_vec()), prop::sample::subsequence(files, 0..=files.len())]
 }
 
+/// Files with a line for each key.
+const KEYED: [&str; 6] = ["io.max", "io.weight", "io.bfq.weight", "io.latency", "rdma.max", "misc.max"];
+
 /// Mostly what may be written, so that it comes to that. A write to a line that is not the first one of its file cannot
 /// be told from others in a plain file: there is only one device, but on v2 one file has a default, too.
 fn some_setting(version: Version) -> impl Strategy<Value = Setting> {
     let one_line = move |setting: &Setting| {
         let of_device = matches!(setting, Setting::Io(Io::DeviceWeight(..) | Io::DeviceBlkioWeight(..)));
-        is_in_range(setting) && (version == Version::V1 || !of_device)
+        // By its name a file gets any keys.
+        let of_any_key = match setting {
+            Setting::Unified(Unified { file, value })
+            | Setting::ControlFile(ControlFile { file, value, .. }) => {
+                KEYED.contains(&file.as_str()) && value.trim().contains(' ')
+            }
+            _ => false,
+        };
+        is_in_range(setting) && !of_any_key && (version == Version::V1 || !of_device)
     };
     let sensible = setting(&names(version, false)).prop_filter("in range, one line", one_line);
     let others = setting(&names(version, true)).prop_filter("out of range", |setting| !is_in_range(setting));
