@@ -115,9 +115,9 @@ pub(crate) fn run<'a>(
     match outcome {
         Outcome::Running(child) => Child::new(child, program, place.into_enclosed())?.wait(),
         Outcome::Ended(status) => {
+            // As with a child that is dropped: how the program ended is what was asked.
             if let Some(mut enclosed) = place.into_enclosed() {
                 enclosed.ended();
-                enclosed.remove()?;
             }
             Ok(status)
         }

@@ -24,7 +24,7 @@ impl Cgroup {
     ///
     /// # Errors
     ///
-    /// [`Error::Chown`]; files that this cgroup does not have are none.
+    /// [`Error::Chown`]; files that this cgroup does not have are none. What was given before stays given.
     ///
     /// # Privileges
     ///

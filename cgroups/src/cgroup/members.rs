@@ -78,7 +78,7 @@ impl Cgroup {
 
     /// Refuses what would stop or end the process that asks for it.
     pub(super) fn refuse_caller(&self, what: &'static str) -> Result<()> {
-        let path = Path::new("/proc/self/cgroup");
+        let path = Path::new("/proc/thread-self/cgroup");
         let own =
             std::fs::read(path).map_err(|error| Error::Read { path: path.to_owned(), errno: of(&error) })?;
         let (own, _) = Membership::parse_all(&own);

@@ -24,7 +24,8 @@ impl Resources {
     /// # Errors
     ///
     /// [`Error::Value`] for what cannot be expressed: a list of processors that is none, a negative number of a device, a
-    /// sum of memory and swap that is less than memory.
+    /// sum of memory and swap that is less than memory, or that is limited where memory is not. Where v2 has nothing like a
+    /// setting (swappiness, an OOM killer that is disabled), applying the plan says so.
     pub fn from_oci(resources: &oci::LinuxResources, require: Require) -> Result<Self> {
         let mut plan = Self::new();
         if let Some(memory) = resources.memory() {

@@ -27,6 +27,8 @@ pub(crate) struct Enclosed {
     ended: bool,
     /// The program ends with the caller.
     dies: bool,
+    /// The process that made it. A copy that it forks later owns nothing.
+    owner: u32,
 }
 
 impl Enclosed {
@@ -40,7 +42,8 @@ impl Enclosed {
             Ok(enclosed) => Ok(Some(enclosed)),
             Err(error) => {
                 let outcome = Outcome::none(&plan, &without(limits, error)?);
-                Ok(Some(Self { cgroup: None, tasks: Vec::new(), outcome, ended: true, dies: false }))
+                let owner = std::process::id();
+                Ok(Some(Self { cgroup: None, tasks: Vec::new(), outcome, ended: true, dies: false, owner }))
             }
         }
     }
@@ -96,6 +99,9 @@ impl Enclosed {
     }
 }
 
+/// What the kernel says to who may not.
+const DENIED: [i32; 3] = [libc::EACCES, libc::EPERM, libc::EROFS];
+
 /// Usually nothing is left, and one attempt is enough.
 pub(super) fn end(cgroup: &Cgroup, patience: Duration) -> Result<(), Error> {
     if cgroup.remove(Duration::ZERO).is_ok() {
@@ -107,7 +113,7 @@ pub(super) fn end(cgroup: &Cgroup, patience: Duration) -> Result<(), Error> {
 
 impl Drop for Enclosed {
     fn drop(&mut self) {
-        let Some(cgroup) = self.cgroup.take() else { return };
+        let Some(cgroup) = self.cgroup.take().filter(|_| self.owner == std::process::id()) else { return };
         // What runs on without anybody to wait for it keeps its limits, and its cgroup goes when somebody clears away. The
         // same holds for what cannot be removed now: there is nobody to tell.
         let removed = match self.ended {
@@ -159,7 +165,8 @@ fn make_in(nest: &Nest, limits: &Limits, plan: &Resources) -> Result<Option<Encl
     };
     let (tasks, outcome) = (Vec::new(), Outcome::default());
     let dies = limits.die_with_caller;
-    let mut made = Enclosed { cgroup: Some(cgroup), tasks, outcome, ended: true, dies };
+    let owner = std::process::id();
+    let mut made = Enclosed { cgroup: Some(cgroup), tasks, outcome, ended: true, dies, owner };
     let Some(cgroup) = &made.cgroup else { return Ok(None) };
     // Once all of it is there and locked, nobody takes it for a stale one any more.
     if !cgroup.lock()? || !cgroup.exists() {
@@ -176,7 +183,17 @@ fn account(nest: &Nest, limits: &Limits) -> Result<(), Error> {
     if limits.accounting.is_empty() {
         return Ok(());
     }
-    match nest.parent.enable(nest.reachable(limits.accounting)) {
+    let reachable = nest.reachable(limits.accounting);
+    if limits.policy == LimitPolicy::Required
+        && let Some(controller) = limits.accounting.minus(reachable).iter().next()
+    {
+        let path = nest.parent.path().clone();
+        let served = nest.parent.hierarchies().hierarchy_of(controller);
+        let reason =
+            served.err().map_or("not where programs get their cgroups".to_owned(), |why| why.to_string());
+        return Err(cofferdam_cgroups::Error::NoController { controller, path, reason }.into());
+    }
+    match nest.parent.enable(reachable) {
         // The limits can be had all the same; what is not counted is none in the statistics.
         Err(error @ cofferdam_cgroups::Error::Enable { .. })
             if limits.policy == LimitPolicy::IfAvailable && !error.is_gone() =>
@@ -192,7 +209,8 @@ fn without(limits: &Limits, error: Error) -> Result<cofferdam_cgroups::Error, Er
     match error {
         Error::Cgroup(reason) if lacks(&reason) => match limits.policy {
             LimitPolicy::IfAvailable => Ok(reason),
-            LimitPolicy::Required | LimitPolicy::None => Err(denied(reason)),
+            LimitPolicy::Required | LimitPolicy::None if is_permission(&reason) => Err(denied(reason)),
+            LimitPolicy::Required | LimitPolicy::None => Err(reason.into()),
         },
         error => Err(error),
     }
@@ -204,17 +222,23 @@ fn denied(reason: cofferdam_cgroups::Error) -> Error {
     Error::Denied { hint, source: Box::new(reason.into()) }
 }
 
+/// Whether root, or who has a cgroup, would not meet it.
+fn is_permission(error: &cofferdam_cgroups::Error) -> bool {
+    let refused = |errno: cofferdam_cgroups::Errno| DENIED.contains(&errno.number());
+    use cofferdam_cgroups::Error as Cgroups;
+    matches!(error, Cgroups::NotDelegated | Cgroups::NoneUsable { .. }) || error.errno().is_some_and(refused)
+}
+
 /// Whether an error says that there is no cgroup to be had, rather than that something is wrong.
 fn lacks(error: &cofferdam_cgroups::Error) -> bool {
     use cofferdam_cgroups::Error as Cgroups;
-    const CODES: [i32; 3] = [libc::EACCES, libc::EPERM, libc::EROFS];
     match error {
         Cgroups::NotDelegated
         | Cgroups::NotMounted
         | Cgroups::NoneUsable { .. }
         | Cgroups::NoController { .. }
         | Cgroups::NoPart { .. } => true,
-        other => other.errno().is_some_and(|errno| CODES.contains(&errno.number())),
+        other => other.errno().is_some_and(|errno| DENIED.contains(&errno.number())),
     }
 }
 
