@@ -1,7 +1,7 @@
 //! Runs a program under limits, and shows what it used. Needs root, or a delegated cgroup.
 //!
 //! ```sh
-//! cargo run -p cofferdam-cgroups --example limits -- 64M 16 0.5 sh -c 'head -c 30M /dev/zero | tail -c 1'
+//! cargo run -p cofferdam-cgroups --example limited -- 64M 16 0.5 sh -c 'head -c 30M /dev/zero | tail -c 1'
 //! ```
 //!
 //! These are memory, processes, and processors; `max` is no limit. The program waits until it is in its cgroup.
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 fn run() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [memory, pids, cpus, program @ ..] = arguments.as_slice() else {
-        return Err("usage: limits MEMORY PIDS CPUS PROGRAM [ARGUMENT]...".into());
+        return Err("usage: limited MEMORY PIDS CPUS PROGRAM [ARGUMENT]...".into());
     };
     let name = format!("limits-{}", std::process::id());
     let (job, outcome) = Hierarchies::discover()?.base()?.create_with(name, &plan(memory, pids, cpus)?)?;
