@@ -71,7 +71,8 @@
 //!
 //! There is one [`Error`]. Each variant is one failed operation with its operands; [`Error::errno`] gives the kernel's
 //! number, and the text ends with its name: `write "60000" to /sys/fs/cgroup/job/cpuset.cpus: ERANGE (Numerical result
-//! out of range)`. [`Error::is_gone`] tells that the cgroup was removed meanwhile.
+//! out of range)`. Whether a cgroup was removed meanwhile is asked by [`Cgroup::exists`]; [`Error::is_gone`] says that this may
+//! be the reason.
 //!
 //! # Privileges
 //!
