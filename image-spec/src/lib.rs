@@ -1,0 +1,13 @@
+//! What an image is, and where images are kept: digests, manifests, configs, layers, a store on disk.
+
+#![deny(unsafe_code)]
+
+mod descriptor;
+mod digest;
+mod error;
+mod media_type;
+
+pub use descriptor::Descriptor;
+pub use digest::{Algorithm, Digest, Digester, HashingReader};
+pub use error::{Error, Result};
+pub use media_type::MediaType;
