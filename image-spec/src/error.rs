@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::Digest;
+use crate::{Digest, Platform};
 
 /// The result of this crate's functions.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -118,6 +118,14 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// There is an image, but none for this platform.
+    #[error("there is no image for {wanted}{}", there(.found))]
+    Platform {
+        /// What was asked for.
+        wanted: Box<Platform>,
+        /// What there is instead, in the order of the place.
+        found: Vec<Platform>,
+    },
     /// Something that exists but that this crate does not take.
     #[error("{what} {value:?} is not supported")]
     Unsupported {
@@ -144,6 +152,20 @@ impl Error {
     pub(crate) fn in_layer(self, digest: &Digest) -> Self {
         Self::Layer { digest: digest.clone(), source: Box::new(self) }
     }
+}
+
+/// What there is instead; not all of it if it is much.
+fn there(found: &[Platform]) -> String {
+    const MOST: usize = 20;
+    if found.is_empty() {
+        return String::new();
+    }
+    let mut names: Vec<String> = found.iter().map(|platform| shorten(platform.to_string())).collect();
+    names.sort();
+    names.dedup();
+    let more = if names.len() > MOST { ", …" } else { "" };
+    names.truncate(MOST);
+    format!(", only for {}{more}", names.join(", "))
 }
 
 /// What comes from outside can be long; a message need not be.

@@ -2,14 +2,25 @@
 
 #![deny(unsafe_code)]
 
+mod base64;
 mod descriptor;
 mod digest;
+mod document;
 mod error;
+mod json;
 mod media_type;
+mod memory;
+mod platform;
 mod transport;
 
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, Digester, HashingReader};
+pub use document::{
+    Content, Document, Execution, Healthcheck, History, Image, ImageConfig, Index, Layer, MAX_CONFIG,
+    MAX_MANIFEST, Manifest, RootFs, chain_ids, read_document, resolve_image,
+};
 pub use error::{Error, Result};
 pub use media_type::MediaType;
+pub use memory::MemorySource;
+pub use platform::Platform;
 pub use transport::{Destination, Offer, Source};

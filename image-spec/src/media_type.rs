@@ -43,6 +43,14 @@ impl MediaType {
         DOCKER_LAYER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip";
         /// Docker's layer, zstd, as some tools write it.
         DOCKER_LAYER_ZSTD = "application/vnd.docker.image.rootfs.diff.tar.zstd";
+        /// A layer that is kept elsewhere, not compressed. Deprecated by the specification, refused by this crate.
+        OCI_FOREIGN_LAYER = "application/vnd.oci.image.layer.nondistributable.v1.tar";
+        /// A layer that is kept elsewhere, gzip.
+        OCI_FOREIGN_LAYER_GZIP = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+        /// Docker's layer that is kept elsewhere.
+        DOCKER_FOREIGN_LAYER = "application/vnd.docker.image.rootfs.foreign.diff.tar";
+        /// Docker's layer that is kept elsewhere, gzip.
+        DOCKER_FOREIGN_LAYER_GZIP = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
     }
 
     /// Any media type.
@@ -68,6 +76,27 @@ impl MediaType {
     /// An image config.
     pub fn is_config(&self) -> bool {
         matches!(self.as_str(), Self::OCI_CONFIG | Self::DOCKER_CONFIG)
+    }
+
+    /// A layer in a format that this crate reads, stored with its image.
+    pub fn is_layer(&self) -> bool {
+        let oci = [Self::OCI_LAYER, Self::OCI_LAYER_GZIP, Self::OCI_LAYER_ZSTD];
+        oci.contains(&self.to_oci().as_str())
+    }
+
+    /// OCI's media type for the same format as Docker's; any other stays as it is.
+    pub fn to_oci(&self) -> Self {
+        Self::new(match self.as_str() {
+            Self::DOCKER_LIST => Self::OCI_INDEX,
+            Self::DOCKER_MANIFEST => Self::OCI_MANIFEST,
+            Self::DOCKER_CONFIG => Self::OCI_CONFIG,
+            Self::DOCKER_LAYER => Self::OCI_LAYER,
+            Self::DOCKER_LAYER_GZIP => Self::OCI_LAYER_GZIP,
+            Self::DOCKER_LAYER_ZSTD => Self::OCI_LAYER_ZSTD,
+            Self::DOCKER_FOREIGN_LAYER => Self::OCI_FOREIGN_LAYER,
+            Self::DOCKER_FOREIGN_LAYER_GZIP => Self::OCI_FOREIGN_LAYER_GZIP,
+            other => other,
+        })
     }
 }
 
