@@ -4,6 +4,11 @@
 
 mod errno;
 mod error;
+mod mount;
+mod sys;
 
 pub use errno::Errno;
 pub use error::{Error, Result};
+pub use mount::{
+    Attributes, CWD, Filesystem, IdMapping, MappedRange, Mount, MountFlags, Propagation, UserNamespace,
+};
