@@ -44,6 +44,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A line of a mount table that does not have the form of one.
+    #[error("line {line} of mountinfo {fault}: {text:?}")]
+    MountInfo {
+        /// Counted from 1.
+        line: usize,
+        /// What it lacks.
+        fault: &'static str,
+        /// Its first 200 bytes; others than ASCII are escaped.
+        text: String,
+    },
     /// This kernel has no such thing.
     #[error("{feature} needs Linux {since}")]
     Unsupported {
@@ -59,11 +69,16 @@ fn log_suffix(log: &[String]) -> String {
 }
 
 impl Error {
+    pub(crate) fn mount_info(line: usize, text: &[u8], fault: &'static str) -> Self {
+        let text = text.get(..200).unwrap_or(text).escape_ascii().to_string();
+        Self::MountInfo { line, fault, text }
+    }
+
     /// The kernel's number, where one was given.
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::Call { errno, .. } | Self::Path { errno, .. } => Some(*errno),
-            Self::Invalid { .. } | Self::Unsupported { .. } => None,
+            Self::Invalid { .. } | Self::MountInfo { .. } | Self::Unsupported { .. } => None,
         }
     }
 }

@@ -6,9 +6,17 @@ mod errno;
 mod error;
 mod mount;
 mod sys;
+mod table;
 
 pub use errno::Errno;
 pub use error::{Error, Result};
 pub use mount::{
     Attributes, CWD, Filesystem, IdMapping, MappedRange, Mount, MountFlags, Propagation, UserNamespace,
 };
+pub use table::{
+    Device, MountEntry, MountId, MountOption, MountStatus, MountTable, OptionalField, list_mounts, stat_mount,
+};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 mod held;
+pub(crate) mod statmount;
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd};
