@@ -2,7 +2,9 @@
 
 mod common;
 
-use cofferdam_overlay::{Error, MountEntry, MountFlags, MountId, MountStatus, MountTable, list_mounts, stat_mount};
+use cofferdam_overlay::{
+    Error, MountEntry, MountFlags, MountId, MountStatus, MountTable, list_mounts, stat_mount,
+};
 use nix::mount::{MsFlags, mount};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -128,11 +130,13 @@ fn mounts_with_odd_names_are_found() {
             let data = format!("size={size}");
             mount(Some(source), &odd, Some("tmpfs"), MsFlags::MS_NOSUID, Some(data.as_str())).expect("tmpfs");
         }
-        let times = [MsFlags::MS_STRICTATIME, MsFlags::MS_NOATIME | MsFlags::MS_NODIRATIME, MsFlags::MS_NODEV];
-        for (times, on) in times.into_iter().zip(["/tmp", "/dev", "/sys"]) {
+        let times =
+            [MsFlags::MS_STRICTATIME, MsFlags::MS_NOATIME | MsFlags::MS_NODIRATIME, MsFlags::MS_NODEV];
+        for (times, on) in times.into_iter().zip(["/srv", "/dev", "/sys"]) {
             mount(Some("t"), on, Some("tmpfs"), times | MsFlags::MS_NOEXEC, None::<&str>).expect("tmpfs");
         }
-        mount(Some(""), Path::new("/proc/sys"), Some("tmpfs"), MsFlags::MS_RDONLY, None::<&str>).expect("no source");
+        mount(Some(""), Path::new("/proc/sys"), Some("tmpfs"), MsFlags::MS_RDONLY, None::<&str>)
+            .expect("no source");
 
         let table = MountTable::read().expect("own table");
         let top = table.at(&odd).expect("the upper of both");

@@ -46,7 +46,8 @@ impl fmt::Display for MountId {
 
 /// The number in mountinfo.
 pub(super) fn mount_id_of(file: BorrowedFd<'_>) -> Result<u64> {
-    ask(file, StatxFlags::MNT_ID)?.ok_or(Error::Unsupported { feature: "STATX_MNT_ID of statx", since: "5.8" })
+    ask(file, StatxFlags::MNT_ID)?
+        .ok_or(Error::Unsupported { feature: "STATX_MNT_ID of statx", since: "5.8" })
 }
 
 /// None if this kernel does not know the flag.

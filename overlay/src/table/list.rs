@@ -82,7 +82,8 @@ impl MountTable {
 
     /// The mounts that are on none of this table: the reader's root, or what is below it if that is no mount.
     pub fn roots(&self) -> impl Iterator<Item = &MountEntry> {
-        let is_root = |entry: &&MountEntry| entry.parent() == entry.id() || self.get(entry.parent()).is_none();
+        let is_root =
+            |entry: &&MountEntry| entry.parent() == entry.id() || self.get(entry.parent()).is_none();
         self.entries.iter().filter(is_root)
     }
 

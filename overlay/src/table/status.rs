@@ -139,7 +139,10 @@ fn status(reply: &Reply<'_>) -> Option<MountStatus> {
         propagation: reply.u64(field!(mnt_propagation))?,
         peer_group: group(reply.u64(field!(mnt_peer_group))?),
         master: group(reply.u64(field!(mnt_master))?),
-        propagate_from: reply.u64(field!(propagate_from)).filter(|_| reply.has(Part::PropagateFrom)).and_then(group),
+        propagate_from: reply
+            .u64(field!(propagate_from))
+            .filter(|_| reply.has(Part::PropagateFrom))
+            .and_then(group),
         root: reply.text(Part::Root, field!(mnt_root))?.unwrap_or_default().into(),
         mount_point: reply.text(Part::Point, field!(mnt_point))?.map(PathBuf::from),
         fs_type: reply.text(Part::FsType, field!(fs_type))?.unwrap_or_default(),

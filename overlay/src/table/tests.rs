@@ -43,7 +43,10 @@ fn fields_are_decoded() {
     assert_eq!(docker.super_option("lowerdir").unwrap(), r"/l/A:/l/B\:C");
     assert_eq!(docker.optional_fields().count(), 0);
     let fuse = table.get(502).unwrap();
-    assert_eq!((fuse.fs_type(), fuse.source()), (os("fuse.sshfs").into(), os("user@host:/with space").into()));
+    assert_eq!(
+        (fuse.fs_type(), fuse.source()),
+        (os("fuse.sshfs").into(), os("user@host:/with space").into())
+    );
     assert!(fuse.super_options().any(|option| option.is("odd option")));
 }
 
@@ -114,7 +117,10 @@ fn errors_name_the_line() {
         }
     }
     let error = MountTable::parse(&[b"1 ".as_slice(), &[0xff; 300], b"\n"].concat()).unwrap_err();
-    assert!(error.to_string().starts_with("line 1 of mountinfo has no id of a parent: \"1 \\\\xff"), "{error}");
+    assert!(
+        error.to_string().starts_with("line 1 of mountinfo has no id of a parent: \"1 \\\\xff"),
+        "{error}"
+    );
     assert_eq!(error.errno(), None);
 }
 
@@ -160,6 +166,7 @@ fn a_root_that_is_no_mount_has_roots_below() {
 
 #[test]
 fn a_table_that_is_no_tree_is_looked_at_in_bounded_time() {
-    let table = "1 2 0:1 / / rw - t s o\n2 1 0:2 / / rw - t s o\n3 9 0:2 / / rw - t s o\n1 3 0:2 / / rw - t s o\n";
+    let table =
+        "1 2 0:1 / / rw - t s o\n2 1 0:2 / / rw - t s o\n3 9 0:2 / / rw - t s o\n1 3 0:2 / / rw - t s o\n";
     assert!(MountTable::parse(table.as_bytes()).unwrap().containing("/x").is_some());
 }
