@@ -23,4 +23,4 @@ pub use error::{Error, Result};
 pub use media_type::MediaType;
 pub use memory::MemorySource;
 pub use platform::Platform;
-pub use transport::{Destination, Offer, Source};
+pub use transport::{Destination, DockerArchive, Layout, OciArchive, OciArchiveWriter, Offer, Source};

@@ -1,8 +1,20 @@
 //! Where images are read from and written to.
 
+mod archive;
+mod decode;
+mod docker_archive;
+pub(crate) mod files;
+mod layout;
+mod oci_archive;
+pub(crate) mod verify;
+
 use std::io::Read;
 
 use crate::{Descriptor, Digest, Result};
+
+pub use docker_archive::DockerArchive;
+pub use layout::Layout;
+pub use oci_archive::{OciArchive, OciArchiveWriter};
 
 /// The name of an image within its place, and the descriptor of its manifest or index.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,9 @@
+//! Tar archives as places: what is in them is found by name and read in parts.
+
+mod index;
+mod spool;
+mod write;
+
+pub(crate) use index::{Archive, Content};
+pub(crate) use spool::{Spool, limit};
+pub(crate) use write::ArchiveWriter;
