@@ -7,6 +7,7 @@ mod error;
 mod mount;
 mod sys;
 mod table;
+mod whiteout;
 
 pub use errno::Errno;
 pub use error::{Error, Result};
@@ -15,6 +16,10 @@ pub use mount::{
 };
 pub use table::{
     Device, MountEntry, MountId, MountOption, MountStatus, MountTable, OptionalField, list_mounts, stat_mount,
+};
+pub use whiteout::{
+    Opacity, WhiteoutForm, XattrNamespace, make_opaque, make_whiteout, make_xattr_whiteout, opacity,
+    whiteout_form,
 };
 
 #[cfg(doctest)]

@@ -121,9 +121,11 @@ fn tables_of_other_processes_are_read() {
 #[test]
 fn mounts_with_odd_names_are_found() {
     require_root_of_a_namespace!();
-    common::in_private_mounts(|| {
-        let scratch = tempfile::tempdir().expect("temporary directory");
-        let odd = scratch.path().join(OsStr::from_bytes(b"a b\tc\nd\\e#f\xff\\040"));
+    // Outside: what has mounts on it cannot be removed.
+    let scratch = tempfile::tempdir().expect("temporary directory");
+    let path = scratch.path().to_owned();
+    common::in_private_mounts(move || {
+        let odd = path.join(OsStr::from_bytes(b"a b\tc\nd\\e#f\xff\\040"));
         std::fs::create_dir(&odd).expect("a directory");
         let source = OsStr::from_bytes(b"so ur#ce\\\xfe");
         for size in ["4k", "8k"] {
@@ -155,17 +157,18 @@ fn mounts_with_odd_names_are_found() {
 #[test]
 fn many_mounts_are_listed() {
     require_root_of_a_namespace!();
-    common::in_private_mounts(|| {
-        let scratch = tempfile::tempdir().expect("temporary directory");
+    let scratch = tempfile::tempdir().expect("temporary directory");
+    let path = scratch.path().to_owned();
+    common::in_private_mounts(move || {
         let before = MountTable::read().expect("own table").len();
         for _ in 0..600 {
-            mount(Some("t"), scratch.path(), Some("tmpfs"), MsFlags::empty(), None::<&str>).expect("tmpfs");
+            mount(Some("t"), &path, Some("tmpfs"), MsFlags::empty(), None::<&str>).expect("tmpfs");
         }
         let table = MountTable::read().expect("own table");
         assert_eq!(table.len(), before + 600);
         let mut depth = 0;
-        let mut mount = table.at(scratch.path()).expect("the topmost");
-        while mount.mount_point() == scratch.path() {
+        let mut mount = table.at(&path).expect("the topmost");
+        while mount.mount_point() == path {
             depth += 1;
             mount = table.get(mount.parent()).expect("the one below");
         }
