@@ -8,6 +8,7 @@ mod digest;
 mod document;
 mod error;
 mod json;
+mod layer;
 mod media_type;
 mod memory;
 mod platform;
@@ -20,6 +21,7 @@ pub use document::{
     MAX_MANIFEST, Manifest, RootFs, chain_ids, read_document, resolve_image,
 };
 pub use error::{Error, Result};
+pub use layer::{CreateLayer, Created, LayerCompression, LayerIds, LayerTimes};
 pub use media_type::MediaType;
 pub use memory::MemorySource;
 pub use platform::Platform;

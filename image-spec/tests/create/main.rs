@@ -1,0 +1,8 @@
+//! Layers made of directories: what is in them, and that they are the same each time.
+
+mod bytes;
+mod deep;
+mod entries;
+mod gnu_tar;
+mod support;
+mod upper;
