@@ -22,7 +22,7 @@ fn sample(dir: &Path, backwards: bool) {
     mkdir(dir.join("d"));
     for number in numbers {
         let path = dir.join(format!("d/{number}"));
-        write(&path, noise(number * 10_007, number as u64));
+        write(&path, noise(number * 5_003, number as u64));
         chmod(&path, 0o640);
         link_to(format!("d/{number}"), dir.join(format!("l{number}")));
     }
@@ -69,12 +69,10 @@ fn order_and_threads_do_not_change_a_byte() {
         assert_eq!(created.diff_id, plain.diff_id);
         assert_eq!(created.bytes, archive.len() as u64);
         assert!(unpacked(&first, compression) == archive, "{compression:?} gives the archive back");
-        for threads in [1, 2, 3, 16] {
-            for dir in [&one, &two] {
-                let (again, other) = create(&options(compression, threads), dir.path()).unwrap();
-                assert!(again == first, "{compression:?} by {threads} threads");
-                assert_eq!(other, created);
-            }
+        for (threads, dir) in [(2, &two), (16, &one)] {
+            let (again, other) = create(&options(compression, threads), dir.path()).unwrap();
+            assert!(again == first, "{compression:?} by {threads} threads");
+            assert_eq!(other, created);
         }
     }
 }
@@ -151,7 +149,7 @@ fn a_place_that_is_full_is_the_error_at_any_length() {
     sample(dir.path(), false);
     let dir = std::fs::File::open(dir.path()).unwrap();
     for compression in ALL {
-        for most in [0, 1, 100_000, 3_000_000] {
+        for most in [0, 1, 100_000, 1_500_000] {
             let error =
                 options(compression, 2).create(std::os::fd::AsFd::as_fd(&dir), Full(most)).unwrap_err();
             let Error::Stream { source, .. } = error else { panic!("{error}") };
@@ -161,7 +159,7 @@ fn a_place_that_is_full_is_the_error_at_any_length() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn whatever_a_file_has_comes_back(

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::header::{BLOCK, Entry, Kind};
+use super::header::{BLOCK, Entry};
 use super::pipeline::stream;
 use crate::Result;
 
@@ -36,14 +36,6 @@ impl<'a> Archive<'a> {
     pub(crate) fn pad(&mut self, size: u64) -> Result<()> {
         let rest = usize::try_from(size % BLOCK as u64).unwrap_or(0);
         self.content(&[0; BLOCK][..(BLOCK - rest) % BLOCK])
-    }
-
-    /// A file with all its content.
-    pub(crate) fn file(&mut self, entry: &Entry, content: &[u8]) -> Result<()> {
-        debug_assert_eq!(entry.kind, Kind::File { size: content.len() as u64 });
-        self.head(entry)?;
-        self.content(content)?;
-        self.pad(content.len() as u64)
     }
 
     /// Ends the archive; tells how many entries it has.

@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_record_counts_its_own_length() {
-        assert_eq!(record(b"path", b"x"), b"10 path=x\n");
+        assert_eq!(record(b"path", b"x"), b"9 path=x\n");
         for length in 0..2000 {
             let record = record(b"k", &vec![b'v'; length]);
             let said = record.split(|&byte| byte == b' ').next().unwrap();
@@ -272,7 +272,7 @@ mod tests {
         let records = &out[BLOCK..2 * BLOCK];
         let end = records.iter().rposition(|&byte| byte != 0).unwrap() + 1;
         let expected: &[u8] = b"24 SCHILY.xattr.user.a=\n27 SCHILY.xattr.user.b=\0\n=\n18 gid=4294967295\n\
-            21 mtime=8589934592\n19 size=8589934592\n15 uid=2097152\n";
+            20 mtime=8589934592\n19 size=8589934592\n15 uid=2097152\n";
         assert_eq!(records[..end].escape_ascii().to_string(), expected.escape_ascii().to_string());
     }
 

@@ -69,9 +69,8 @@ impl<'a, 'b> Tree<'a, 'b> {
             return Err(self.refused("has a name that means a deletion in a layer"));
         }
         match kind {
-            FileType::Directory => {
-                self.directory(openat(dir, &name.name, DIRECTORY, Mode::empty()).map_err(self.failed("openat"))?)
-            }
+            FileType::Directory => self
+                .directory(openat(dir, &name.name, DIRECTORY, Mode::empty()).map_err(self.failed("openat"))?),
             FileType::Socket => {
                 self.sockets += 1;
                 Ok(())
