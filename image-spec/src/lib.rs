@@ -2,16 +2,20 @@
 
 #![deny(unsafe_code)]
 
+pub mod annotations;
 mod base64;
 mod descriptor;
 mod digest;
 mod document;
 mod error;
+#[cfg(feature = "oci")]
+mod foreign;
 mod json;
 mod layer;
 mod media_type;
 mod memory;
 mod platform;
+mod reference;
 mod transport;
 
 pub use descriptor::Descriptor;
@@ -25,4 +29,5 @@ pub use layer::{CreateLayer, Created, LayerCompression, LayerIds, LayerTimes};
 pub use media_type::MediaType;
 pub use memory::MemorySource;
 pub use platform::Platform;
+pub use reference::Reference;
 pub use transport::{Destination, DockerArchive, Layout, OciArchive, OciArchiveWriter, Offer, Source};

@@ -137,7 +137,7 @@ impl<'a> Walk<'a> {
             None => None,
             Some(platform) => match self.wanted.rank(platform) {
                 None => {
-                    self.others.push(platform.clone());
+                    self.pass_over(platform);
                     return Ok(());
                 }
                 rank => rank,
@@ -152,6 +152,13 @@ impl<'a> Walk<'a> {
             (Some(rank), _) => self.best = Some((rank, entry)),
         }
         Ok(())
+    }
+
+    /// Attestations are for `unknown/unknown`, which helps nobody who looks for an image.
+    fn pass_over(&mut self, platform: &Platform) {
+        if platform.os != "unknown" {
+            self.others.push(platform.clone());
+        }
     }
 
     /// The best of those that say only in their config what they are for.

@@ -1,0 +1,3 @@
+//! The types of other crates, in and out.
+
+mod oci;
