@@ -38,11 +38,36 @@ fn what_we_refuse_in_a_descriptor_is_refused() {
         change(&mut changed);
         Descriptor::try_from(&changed).unwrap_err().to_string()
     };
-    assert!(refused(&|theirs| drop(theirs.set_digest(digest("md5:abc")))).contains("sha256"));
-    assert!(refused(&|theirs| drop(theirs.set_size(1 << 63))).contains("2^63"));
-    assert!(refused(&|theirs| drop(theirs.set_size(3))).contains("bytes instead of"));
-    assert!(refused(&|theirs| drop(theirs.set_data(Some("e34=".into())))).contains("digest"));
-    assert!(refused(&|theirs| drop(theirs.set_data(Some("?".into())))).contains("base64"));
+    assert!(
+        refused(&|theirs| {
+            theirs.set_digest(digest("md5:abc"));
+        })
+        .contains("sha256")
+    );
+    assert!(
+        refused(&|theirs| {
+            theirs.set_size(1 << 63);
+        })
+        .contains("2^63")
+    );
+    assert!(
+        refused(&|theirs| {
+            theirs.set_size(3);
+        })
+        .contains("bytes instead of")
+    );
+    assert!(
+        refused(&|theirs| {
+            theirs.set_data(Some("e34=".into()));
+        })
+        .contains("digest")
+    );
+    assert!(
+        refused(&|theirs| {
+            theirs.set_data(Some("?".into()));
+        })
+        .contains("base64")
+    );
 }
 
 #[test]

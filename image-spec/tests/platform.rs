@@ -51,7 +51,7 @@ fn what_is_no_platform() {
 fn what_runs_where() {
     for (here, runs) in [
         ("linux/amd64", "linux/amd64 linux/amd64/v1 linux/x86_64"),
-        ("linux/amd64/v3", "linux/amd64 linux/amd64/v1 linux/amd64/v2 linux/amd64/v3"),
+        ("linux/amd64/v3", "linux/amd64 linux/amd64/v1 linux/amd64/v2 linux/amd64/v3 linux/x86_64"),
         ("linux/arm", "linux/arm linux/arm/v5 linux/arm/v6 linux/arm/v7"),
         ("linux/arm/v6", "linux/arm/v5 linux/arm/v6"),
         ("linux/arm/v8", "linux/arm linux/arm/v5 linux/arm/v6 linux/arm/v7 linux/arm/v8"),

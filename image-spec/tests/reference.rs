@@ -99,6 +99,11 @@ fn tags_and_digests() {
     assert_eq!(parse(&format!("app@{sha512}")).unwrap().digest(), Some(&sha512));
 }
 
+fn refused(text: &str, reason: &str) {
+    let message = parse(text).expect_err(text).to_string();
+    assert!(message.starts_with("reference ") && message.contains(reason), "{text:?}: {message}");
+}
+
 #[test]
 fn what_is_no_reference() {
     for (text, reason) in [
@@ -145,6 +150,15 @@ fn what_is_no_reference() {
         ("a._b", "other separators"),
         ("a-_b", "other separators"),
         ("a.-b", "other separators"),
+        ("da304e823d8ca2b9d863a3c897baeb852ba21ea9a9f1414736394ae7fcaf9821", "64 hexadecimal"),
+    ] {
+        refused(text, reason);
+    }
+}
+
+#[test]
+fn what_is_no_domain() {
+    for (text, reason) in [
         ("docker./docker", "domain with"),
         (".docker/docker", "domain with"),
         ("do..cker/docker", "domain with"),
@@ -165,10 +179,8 @@ fn what_is_no_reference() {
         ("[]:443/x", "no IPv6 address"),
         ("[::1/x", "not closed"),
         ("http://example.com/x", "port"),
-        ("da304e823d8ca2b9d863a3c897baeb852ba21ea9a9f1414736394ae7fcaf9821", "64 hexadecimal"),
     ] {
-        let message = parse(text).expect_err(text).to_string();
-        assert!(message.starts_with("reference ") && message.contains(reason), "{text:?}: {message}");
+        refused(text, reason);
     }
 }
 

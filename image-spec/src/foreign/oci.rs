@@ -1,7 +1,7 @@
 //! The image types of the crate oci-spec.
 //!
-//! What is lost: an architecture or system that oci-spec gives another name, the order of its maps. So bytes are never
-//! made of its types.
+//! What only one side knows is lost, and maps of theirs have no order: bytes are never made of their types, and a document
+//! that was read keeps its own.
 
 use std::collections::{BTreeMap, HashMap};
 
