@@ -30,4 +30,7 @@ pub use media_type::MediaType;
 pub use memory::MemorySource;
 pub use platform::Platform;
 pub use reference::Reference;
-pub use transport::{Destination, DockerArchive, Layout, OciArchive, OciArchiveWriter, Offer, Source};
+pub use transport::{
+    Copied, CopyOptions, Destination, DockerArchive, DockerArchiveWriter, Layout, Location, OciArchive,
+    OciArchiveWriter, Offer, Progress, Source, copy, select,
+};

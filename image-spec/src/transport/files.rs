@@ -78,6 +78,11 @@ impl<'f> Part<'f> {
     pub(crate) fn new(file: &'f File, at: u64, size: u64) -> Self {
         Self { file, at, left: size }
     }
+
+    /// How many bytes are still to be read.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
 }
 
 impl Read for Part<'_> {

@@ -1,20 +1,26 @@
 //! Where images are read from and written to.
 
 mod archive;
+mod copy;
 mod decode;
 mod docker_archive;
 pub(crate) mod files;
 mod layout;
+mod location;
 mod oci_archive;
+mod select;
 pub(crate) mod verify;
 
 use std::io::Read;
 
 use crate::{Descriptor, Digest, Result};
 
-pub use docker_archive::DockerArchive;
+pub use copy::{Copied, CopyOptions, Progress, copy};
+pub use docker_archive::{DockerArchive, DockerArchiveWriter};
 pub use layout::Layout;
+pub use location::Location;
 pub use oci_archive::{OciArchive, OciArchiveWriter};
+pub use select::select;
 
 /// The name of an image within its place, and the descriptor of its manifest or index.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -105,6 +105,12 @@ impl Spool {
         Ok(Part::new(&self.file, place.at, place.size))
     }
 
+    /// What was put, if it is small.
+    pub(crate) fn small(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
+        files::bounded(self.open(digest)?, limit, "bytes of a document")?
+            .map_err(|source| Error::Stream { what: "temporary file", source })
+    }
+
     /// All that is there, in the order of digests, with its size.
     pub(crate) fn all(&self) -> Vec<(Digest, u64)> {
         let mut all: Vec<_> =

@@ -1,8 +1,10 @@
 //! Docker archives: what `docker save` and `podman save` write.
 
 mod read;
+mod write;
 
 pub use read::DockerArchive;
+pub use write::DockerArchiveWriter;
 
 use serde::{Deserialize, Serialize};
 
