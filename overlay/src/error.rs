@@ -54,6 +54,16 @@ pub enum Error {
         /// Its first 200 bytes; others than ASCII are escaped.
         text: String,
     },
+    /// More directories for a union mount than can be told to the kernel. Nothing happened.
+    #[error("{layers} layers are too many: {fit} fit {place}")]
+    TooManyLayers {
+        /// How many lower directories there are.
+        layers: usize,
+        /// How many there can be.
+        fit: usize,
+        /// In what they fit.
+        place: &'static str,
+    },
     /// This kernel has no such thing.
     #[error("{feature} needs Linux {since}")]
     Unsupported {
@@ -78,7 +88,10 @@ impl Error {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::Call { errno, .. } | Self::Path { errno, .. } => Some(*errno),
-            Self::Invalid { .. } | Self::MountInfo { .. } | Self::Unsupported { .. } => None,
+            Self::Invalid { .. }
+            | Self::MountInfo { .. }
+            | Self::TooManyLayers { .. }
+            | Self::Unsupported { .. } => None,
         }
     }
 }

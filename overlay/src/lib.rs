@@ -5,6 +5,7 @@
 mod errno;
 mod error;
 mod mount;
+mod stack;
 mod sys;
 mod table;
 mod whiteout;
@@ -14,6 +15,7 @@ pub use error::{Error, Result};
 pub use mount::{
     Attributes, CWD, Filesystem, IdMapping, MappedRange, Mount, MountFlags, Propagation, UserNamespace,
 };
+pub use stack::{Layer, MAX_LOWERS, Method, Parameter, RedirectDir, Stack, Support, Uuid, Value, Xino};
 pub use table::{
     Device, MountEntry, MountId, MountOption, MountStatus, MountTable, OptionalField, list_mounts, stat_mount,
 };

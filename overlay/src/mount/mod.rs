@@ -215,7 +215,7 @@ impl From<Mount> for OwnedFd {
 /// The path in procfs that names an open descriptor: a link that the kernel follows to the file itself, whatever
 /// has happened to its name.
 pub(crate) fn fd_path(fd: BorrowedFd<'_>) -> Result<String> {
-    let name = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let name = format!("/proc/thread-self/fd/{}", fd.as_raw_fd());
     match rustix::fs::readlink(&name, Vec::new()) {
         Ok(_) => Ok(name),
         Err(errno) => Err(Error::Path { what: "read", path: name.into(), errno: errno_of(errno) }),
