@@ -25,7 +25,10 @@ pub use document::{
     MAX_MANIFEST, Manifest, RootFs, chain_ids, read_document, resolve_image,
 };
 pub use error::{Error, Result};
-pub use layer::{CreateLayer, Created, LayerCompression, LayerIds, LayerTimes};
+pub use layer::{
+    Compression, CreateLayer, Created, Devices, FileCapabilities, Form, IdRange, Ids, LayerCompression,
+    LayerIds, LayerTimes, Limits, OverlayXattrs, Skipped, Unpack, Unpacked,
+};
 pub use media_type::MediaType;
 pub use memory::MemorySource;
 pub use platform::Platform;

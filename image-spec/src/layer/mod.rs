@@ -1,5 +1,13 @@
 //! Layers: archives that change a tree of files (image-spec, layer.md).
 
+mod compression;
 mod create;
+mod ids;
+mod limits;
+mod unpack;
 
+pub use compression::Compression;
 pub use create::{CreateLayer, Created, LayerCompression, LayerIds, LayerTimes};
+pub use ids::{IdRange, Ids};
+pub use limits::Limits;
+pub use unpack::{Devices, FileCapabilities, Form, OverlayXattrs, Skipped, Unpack, Unpacked};

@@ -1,0 +1,91 @@
+//! Whose the files of a layer become.
+
+use rustix::thread::CapabilitySet;
+
+/// What becomes of the owners that an archive names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ids {
+    /// They stay as they are. Needs `CAP_CHOWN`, and in a user namespace ids that are mapped there.
+    Keep,
+    /// Ids of a container become ids of the caller: a tree for a user namespace is prepared outside of it. Needs
+    /// `CAP_CHOWN`. Ids in none of the ranges are refused. Access control lists are left out.
+    Mapped {
+        /// Ranges of user ids.
+        uids: Vec<IdRange>,
+        /// Ranges of group ids.
+        gids: Vec<IdRange>,
+    },
+    /// Everything becomes the caller's. Access control lists are left out, as they would name others.
+    Squash,
+}
+
+/// Consecutive ids in a container, and what they are outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdRange {
+    /// The first in the container.
+    pub container: u32,
+    /// The first outside.
+    pub host: u32,
+    /// How many.
+    pub count: u32,
+}
+
+impl IdRange {
+    fn to_host(self, id: u32) -> Option<u32> {
+        let offset = id.checked_sub(self.container)?;
+        (offset < self.count).then(|| self.host.checked_add(offset)).flatten()
+    }
+}
+
+impl Ids {
+    /// What this caller can do: [`Keep`](Self::Keep) with `CAP_CHOWN`, also in a user namespace, else
+    /// [`Squash`](Self::Squash).
+    pub fn for_caller() -> Self {
+        if has(CapabilitySet::CHOWN) { Self::Keep } else { Self::Squash }
+    }
+
+    /// The ids to give to a file; `None` if it stays the caller's.
+    pub(crate) fn of(&self, uid: u32, gid: u32) -> Result<Option<(u32, u32)>, String> {
+        match self {
+            Self::Squash => Ok(None),
+            Self::Keep => Ok(Some((uid, gid))),
+            Self::Mapped { uids, gids } => {
+                let user = map(uids, uid).ok_or_else(|| format!("user id {uid} is in none of the ranges"))?;
+                let group =
+                    map(gids, gid).ok_or_else(|| format!("group id {gid} is in none of the ranges"))?;
+                Ok(Some((user, group)))
+            }
+        }
+    }
+
+    /// Whether ids within access control lists mean what they say.
+    pub(crate) fn keeps_lists(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+}
+
+fn map(ranges: &[IdRange], id: u32) -> Option<u32> {
+    ranges.iter().find_map(|range| range.to_host(id))
+}
+
+/// Whether the calling thread has a capability in its user namespace.
+pub(crate) fn has(capability: CapabilitySet) -> bool {
+    rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(capability))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_mapped_by_ranges_and_never_wrap() {
+        let ranges = |host| vec![IdRange { container: 10, host, count: 5 }];
+        let ids = Ids::Mapped { uids: ranges(1000), gids: ranges(u32::MAX - 1) };
+        assert_eq!(ids.of(11, 11), Ok(Some((1001, u32::MAX))));
+        assert!(ids.of(9, 10).unwrap_err().contains("user id 9 "));
+        assert!(ids.of(10, 15).unwrap_err().contains("group id 15 "));
+        assert!(ids.of(10, 12).is_err());
+        assert_eq!(Ids::Keep.of(7, 8), Ok(Some((7, 8))));
+        assert_eq!(Ids::Squash.of(7, 8), Ok(None));
+    }
+}

@@ -1,0 +1,20 @@
+//! One layer, or many, to a directory.
+
+mod archive;
+mod attributes;
+mod beneath;
+mod chain;
+mod extract;
+mod fault;
+mod input;
+mod make;
+mod name;
+mod notes;
+mod parents;
+mod pax;
+mod plan;
+mod remove;
+mod stream;
+mod whiteout;
+
+pub use plan::{Devices, FileCapabilities, Form, OverlayXattrs, Skipped, Unpack, Unpacked};
