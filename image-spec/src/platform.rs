@@ -173,11 +173,13 @@ impl Platform {
             "powerpc64le" => ("ppc64le", None),
             other => (other, None),
         };
-        let variant = self.variant.as_deref().filter(|variant| !variant.is_empty()).or(variant);
-        self.variant = variant.map(|variant| match variant.as_bytes() {
-            [b'0'..=b'9', ..] => format!("v{variant}"),
-            _ => variant.to_ascii_lowercase(),
-        });
+        let said =
+            self.variant.map(|variant| variant.to_ascii_lowercase()).filter(|variant| !variant.is_empty());
+        self.variant =
+            said.or(variant.map(str::to_owned)).map(|variant| match (architecture, variant.as_bytes()) {
+                ("amd64" | "arm" | "arm64", [b'0'..=b'9', ..]) => format!("v{variant}"),
+                _ => variant,
+            });
         self.architecture = architecture.into();
         self
     }

@@ -24,6 +24,8 @@ fn other_names_become_gos() {
         ("linux/powerpc64le", "linux/ppc64le"),
         ("macos/aarch64", "darwin/arm64"),
         ("plan9/mips64le/softfloat", "plan9/mips64le/softfloat"),
+        ("linux/other/4M.O2", "linux/other/4m.o2"),
+        ("linux/arm/7L", "linux/arm/v7l"),
     ] {
         assert_eq!(parse(text).to_string(), printed);
         assert_eq!(parse(printed), parse(text));
