@@ -140,7 +140,7 @@ fn what_cannot_be_mapped() {
     require_root!();
     in_private_mounts(|| {
         let namespace = UserNamespace::for_mapping(&IdMapping::shift(0, 100_000, 10).unwrap()).unwrap();
-        let place = tempfile::tempdir().unwrap();
+        let place = common::scratch();
         let filesystem = Filesystem::open("tmpfs").unwrap();
         filesystem.create().unwrap();
         let mount = filesystem.mount(MountFlags::empty()).unwrap();
@@ -154,4 +154,21 @@ fn what_cannot_be_mapped() {
         ));
         assert!(clone.map_ids(&own, false).unwrap_err().to_string().contains("EPERM"));
     });
+}
+
+#[test]
+fn not_as_the_first_process_of_a_pid_namespace() {
+    require_root_of_a_namespace!();
+    let thread = std::thread::spawn(|| {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWPID).unwrap();
+        let mapping =
+            IdMapping::new(vec![MappedRange::new(0, 0, 1)], vec![MappedRange::new(0, 0, 1)]).unwrap();
+        let error = UserNamespace::for_mapping(&mapping).unwrap_err();
+        assert!(error.to_string().ends_with("is not that of the caller"), "{error}");
+        assert!(
+            std::process::Command::new("true").status().unwrap().success(),
+            "the namespace has its first process"
+        );
+    });
+    thread.join().unwrap();
 }

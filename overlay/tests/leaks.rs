@@ -11,7 +11,7 @@ use std::fs;
 fn nothing_is_left_behind() {
     require_root_of_a_namespace!();
     in_private_mounts(|| {
-        let parent = tempfile::tempdir().unwrap();
+        let parent = common::scratch();
         let make = |name| directory(parent.path(), name, &[name]);
         let place = make("place");
         let lowers = Stack::new().lower(make("a")).lower(make("b"));

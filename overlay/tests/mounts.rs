@@ -19,7 +19,7 @@ fn tmpfs(flags: MountFlags) -> Mount {
 fn made_used_detached_and_attached() {
     require_root_of_a_namespace!();
     in_private_mounts(|| {
-        let place = tempfile::tempdir().unwrap();
+        let place = common::scratch();
         let mount = tmpfs(MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NOATIME);
         write(&mount, "file", "text").unwrap();
         assert_eq!(mounted_at(place.path()), None);
@@ -37,7 +37,7 @@ fn made_used_detached_and_attached() {
 fn attached_to_a_descriptor() {
     require_root_of_a_namespace!();
     in_private_mounts(|| {
-        let place = tempfile::tempdir().unwrap();
+        let place = common::scratch();
         let open = fs::File::open(place.path()).unwrap();
         let mount = tmpfs(MountFlags::empty());
         mount.attach(&open, "").unwrap();
@@ -52,7 +52,7 @@ fn attached_to_a_descriptor() {
 fn attached_beneath_another() {
     require_root_of_a_namespace!();
     in_private_mounts(|| {
-        let place = tempfile::tempdir().unwrap();
+        let place = common::scratch();
         let (top, below) = (tmpfs(MountFlags::empty()), tmpfs(MountFlags::empty()));
         write(&below, "below", "").unwrap();
         top.attach(CWD, place.path()).unwrap();
@@ -103,7 +103,7 @@ fn attributes_that_fsmount_cannot_take() {
 fn one_mount_is_cloned_without_those_below() {
     require_root_of_a_namespace!();
     in_private_mounts(|| {
-        let place = tempfile::tempdir().unwrap();
+        let place = common::scratch();
         tmpfs(MountFlags::empty()).attach(CWD, place.path()).unwrap();
         let inner = directory(place.path(), "inner", &[]);
         tmpfs(MountFlags::empty()).attach(CWD, &inner).unwrap();
@@ -121,7 +121,7 @@ fn one_mount_is_cloned_without_those_below() {
 fn a_tree_is_made_read_only_as_a_whole() {
     require_root_of_a_namespace!();
     in_private_mounts(|| {
-        let place = tempfile::tempdir().unwrap();
+        let place = common::scratch();
         tmpfs(MountFlags::empty()).attach(CWD, place.path()).unwrap();
         let inner = directory(place.path(), "inner", &[]);
         tmpfs(MountFlags::empty()).attach(CWD, &inner).unwrap();
@@ -141,7 +141,7 @@ fn a_tree_is_made_read_only_as_a_whole() {
 fn nothing_is_read_only_if_a_part_cannot_be() {
     require_root_of_a_namespace!();
     in_private_mounts(|| {
-        let place = tempfile::tempdir().unwrap();
+        let place = common::scratch();
         let outer = tmpfs(MountFlags::empty());
         outer.attach(CWD, place.path()).unwrap();
         let inner = directory(place.path(), "inner", &[]);
@@ -157,7 +157,7 @@ fn nothing_is_read_only_if_a_part_cannot_be() {
 fn access_times_and_other_attributes_change() {
     require_root_of_a_namespace!();
     in_private_mounts(|| {
-        let place = tempfile::tempdir().unwrap();
+        let place = common::scratch();
         let mount = tmpfs(MountFlags::NOATIME | MountFlags::NOSUID);
         mount.attach(CWD, place.path()).unwrap();
         let line = |change: Attributes| {
@@ -175,7 +175,7 @@ fn access_times_and_other_attributes_change() {
 fn propagation() {
     require_root_of_a_namespace!();
     in_private_mounts(|| {
-        let place = tempfile::tempdir().unwrap();
+        let place = common::scratch();
         let mount = tmpfs(MountFlags::empty());
         mount.attach(CWD, place.path()).unwrap();
         let words = |propagation| {
@@ -212,7 +212,7 @@ fn a_file_system_is_reconfigured_for_all_its_mounts() {
 fn a_link_at_the_end_is_not_a_place() {
     require_root_of_a_namespace!();
     in_private_mounts(|| {
-        let place = tempfile::tempdir().unwrap();
+        let place = common::scratch();
         let target = directory(place.path(), "target", &[]);
         std::os::unix::fs::symlink(&target, place.path().join("link")).unwrap();
         assert!(tmpfs(MountFlags::empty()).attach(CWD, place.path().join("link")).is_err());

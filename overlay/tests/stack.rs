@@ -21,13 +21,13 @@ fn methods() -> impl Iterator<Item = Method> {
 
 /// Three lower directories, and an upper and work directory.
 struct Dirs {
-    parent: tempfile::TempDir,
+    parent: common::Scratch,
     lowers: Vec<PathBuf>,
 }
 
 impl Dirs {
     fn new() -> Self {
-        let parent = tempfile::tempdir().expect("temporary directory");
+        let parent = common::scratch();
         let make = |name, files: &[&str]| directory(parent.path(), name, files);
         let lowers = vec![
             make("top", &["all", "top"]),
@@ -165,7 +165,7 @@ fn a_single_lower_directory_is_a_read_only_clone() {
 fn five_hundred_layers() {
     require_root_of_a_namespace!();
     in_private_mounts(|| {
-        let parent = tempfile::tempdir().unwrap();
+        let parent = common::scratch();
         let layers: Vec<_> = (0..500)
             .map(|n| directory(parent.path(), &n.to_string(), &[&format!("file{n}"), "all"]))
             .collect();
@@ -183,7 +183,7 @@ fn five_hundred_layers() {
 
 /// How many layers fit is said right: so many do, and one more does not.
 fn one_string(stack: &Stack, layers: &[PathBuf]) {
-    let place = tempfile::tempdir().expect("temporary directory");
+    let place = common::scratch();
     let at = |stack: &Stack| stack.mount_at_with(Method::OptionString, CWD, place.path());
     for (result, mount) in [(stack.mount_with(Method::OptionString).map(drop), None), (at(stack), Some(&at))]
     {
@@ -210,7 +210,7 @@ fn one_string(stack: &Stack, layers: &[PathBuf]) {
 fn odd_names() {
     require_root_of_a_namespace!();
     in_private_mounts(|| {
-        let parent = tempfile::tempdir().unwrap();
+        let parent = common::scratch();
         let odd = ["a:b", "a,b", r"a\b", "a b", r"a\:b", "a=b", r"tail\", "new\nline", "ümlaut", ":", ","];
         for (n, name) in odd.iter().enumerate() {
             let lower = directory(parent.path(), &format!("lower{n}/{name}"), &["lower"]);

@@ -26,14 +26,17 @@ impl UserNamespace {
     ///
     /// # Errors
     /// [`Error::Call`] from `clone3` (`ENOSPC`: `/proc/sys/user/max_user_namespaces`, `EPERM`: the host forbids
-    /// them); [`Error::Path`] if a map was refused, or if there is no procfs of the caller's pid namespace at
-    /// `/proc`; [`Error::Unsupported`] before Linux 5.3.
+    /// them); [`Error::Path`] if a map was refused. [`Error::Invalid`] if there is no procfs of the caller's pid
+    /// namespace at `/proc`, or if the caller's children would be in another one than the caller: after
+    /// `unshare(CLONE_NEWPID)` the process would be that namespace's first, and end it. [`Error::Unsupported`]
+    /// before Linux 5.3.
     ///
     /// # Privileges
     /// `CAP_SETUID` and `CAP_SETGID` in the caller's user namespace, in which all the outside ids have to exist.
     /// Without, one range of one id: the caller's own user and group.
     pub fn for_mapping(mapping: &IdMapping) -> Result<Self> {
         let procfs = own_procfs()?;
+        children_in_own_pid_namespace(procfs.as_fd())?;
         let held = HeldProcess::in_user_namespace().map_err(|errno| {
             match failed("clone3", String::new(), errno) {
                 Error::Unsupported { .. } => Error::Unsupported { feature: "clone3", since: "5.3" },
@@ -96,6 +99,27 @@ fn own_procfs() -> Result<OwnedFd> {
         });
     }
     Ok(procfs)
+}
+
+/// A child in a new pid namespace would be its first process, whose end ends the namespace.
+fn children_in_own_pid_namespace(procfs: BorrowedFd<'_>) -> Result<()> {
+    let link = |name: &str| {
+        rustix::fs::readlinkat(procfs, name, Vec::new()).map_err(|errno| Error::Path {
+            what: "read",
+            path: format!("/proc/{name}").into(),
+            errno: errno_of(errno),
+        })
+    };
+    // Before the first process of a new namespace there is nothing to read.
+    let children = link("thread-self/ns/pid_for_children").unwrap_or_default();
+    if children != link("thread-self/ns/pid")? {
+        return Err(Error::Invalid {
+            what: "pid namespace of children",
+            value: children.to_string_lossy().into_owned(),
+            reason: "is not that of the caller".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 fn open(procfs: BorrowedFd<'_>, name: &str, flags: OFlags) -> Result<OwnedFd> {

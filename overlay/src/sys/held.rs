@@ -228,3 +228,54 @@ fn set_mask(mask: &u64, before: Option<&mut u64>) -> Result<(), Errno> {
         unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, mask, before, size_of::<u64>()) };
     if result < 0 { Err(Errno::last()) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+    use std::time::{Duration, Instant};
+
+    fn state(held: &HeldProcess) -> Option<char> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", held.pid())).ok()?;
+        stat.rsplit(") ").next()?.chars().next()
+    }
+
+    fn until(held: &HeldProcess, wanted: char) {
+        let end = Instant::now() + Duration::from_secs(10);
+        while state(held) != Some(wanted) {
+            assert!(Instant::now() < end, "{:?}", state(held));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn it_sleeps_until_it_is_dropped() {
+        let held = match HeldProcess::in_user_namespace() {
+            Ok(held) => held,
+            Err(errno) => {
+                assert!(std::env::var_os("REQUIRE_ALL").is_none_or(|v| v != "1"), "{errno}");
+                eprintln!("skipped: no user namespace: {errno}");
+                return;
+            }
+        };
+        until(&held, 'S');
+        let namespace = |id: &str| std::fs::read_link(format!("/proc/{id}/ns/user")).unwrap_or_default();
+        assert_ne!(namespace(&held.pid().to_string()), namespace("self"));
+        let directory = PathBuf::from(format!("/proc/{}", held.pid()));
+        drop(held);
+        assert!(!directory.exists());
+    }
+
+    #[test]
+    fn it_ends_with_the_thread_that_made_it() {
+        let thread = std::thread::spawn(|| {
+            let held = HeldProcess::in_user_namespace().ok()?;
+            until(&held, 'S');
+            Some(held)
+        });
+        match thread.join().unwrap() {
+            Some(held) => until(&held, 'Z'),
+            None => eprintln!("skipped: no user namespace"),
+        }
+    }
+}

@@ -109,6 +109,30 @@ pub fn in_private_mounts<T: Send + 'static>(body: impl FnOnce() -> T + Send + 's
     }
 }
 
+/// A directory that is removed with all in it, after what the calling thread sees mounted there is unmounted.
+pub struct Scratch(tempfile::TempDir);
+
+pub fn scratch() -> Scratch {
+    Scratch(tempfile::tempdir().expect("temporary directory"))
+}
+
+impl Scratch {
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        for line in mounts().iter().rev() {
+            let place = line.split(' ').nth(4).unwrap_or_default();
+            if Path::new(place).starts_with(self.path()) {
+                nix::mount::umount2(place, nix::mount::MntFlags::MNT_DETACH).expect("unmounted");
+            }
+        }
+    }
+}
+
 /// What is mounted for the calling thread, a line each.
 pub fn mounts() -> Vec<String> {
     let text = fs::read_to_string("/proc/thread-self/mountinfo").expect("mount table");
