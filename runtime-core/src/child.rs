@@ -7,6 +7,7 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use crate::cgroup::{Enclosed, limits_methods};
+use crate::held::Held;
 use crate::program::Program;
 use crate::{ChildStderr, ChildStdin, ChildStdout, Error, ExitStatus, Output, streams};
 
@@ -29,6 +30,8 @@ pub struct Child {
     kill_on_drop: Option<KillOnDrop>,
     /// Below `kill_on_drop`: it is dropped when nothing runs in it any more.
     enclosed: Option<Enclosed>,
+    #[allow(dead_code, reason = "that it exists is all that counts")]
+    held: Held,
     /// The writing end of the program's standard input, if it is a pipe.
     pub stdin: Option<ChildStdin>,
     /// The reading end of its standard output, if it is a pipe.
@@ -46,13 +49,14 @@ pub(crate) struct Limit {
 
 /// What a child is made of.
 #[cfg(feature = "tokio")]
-pub(crate) type Parts = (cofferdam_process::Child, Option<Limit>, Option<KillOnDrop>, Option<Enclosed>);
+pub(crate) type Parts = (cofferdam_process::Child, Option<Limit>, Option<KillOnDrop>, Option<Enclosed>, Held);
 
 impl Child {
     pub(crate) fn new(
         mut process: cofferdam_process::Child,
         program: &Program,
         mut enclosed: Option<Enclosed>,
+        held: Held,
     ) -> Result<Self, Error> {
         // A moment that cannot be counted never comes.
         let limit = program
@@ -74,7 +78,7 @@ impl Child {
             false => None,
         };
         let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
-        Ok(Self { process, limit, kill_on_drop, enclosed, stdin, stdout, stderr })
+        Ok(Self { process, limit, kill_on_drop, enclosed, held, stdin, stdout, stderr })
     }
 
     /// The process with its streams, how long it may run, and what kills it.
@@ -83,7 +87,7 @@ impl Child {
         self.process.stdin = self.stdin;
         self.process.stdout = self.stdout;
         self.process.stderr = self.stderr;
-        (self.process, self.limit, self.kill_on_drop, self.enclosed)
+        (self.process, self.limit, self.kill_on_drop, self.enclosed, self.held)
     }
 
     limits_methods!();

@@ -1,56 +1,11 @@
 //! What is around a program: namespaces, root, mounts.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cofferdam_namespaces::{IdMap, Namespace};
 
-use crate::{ClockOffset, Namespaces};
-
-/// What the program sees as `/`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Root {
-    /// The host's files, read-only, without set-user-id bits and device nodes.
-    #[default]
-    Host,
-    /// A directory of the host, with what is mounted below it. The program can write there as far as its ids may.
-    ///
-    /// Missing mount points are made in it. They stay if the program could be started; if not, they are removed
-    /// again, so do not start from one directory by several processes at once before it has them.
-    Directory(PathBuf),
-    /// The same, read-only. All mount points must exist.
-    ReadOnlyDirectory(PathBuf),
-}
-
-impl Root {
-    /// A writable directory.
-    pub fn directory(path: impl AsRef<Path>) -> Self {
-        Self::Directory(path.as_ref().to_owned())
-    }
-
-    /// Makes a directory read-only, or writable. The host's root is always read-only.
-    #[must_use]
-    pub fn read_only(self, yes: bool) -> Self {
-        match self {
-            Self::Host => Self::Host,
-            Self::Directory(path) | Self::ReadOnlyDirectory(path) if yes => Self::ReadOnlyDirectory(path),
-            Self::Directory(path) | Self::ReadOnlyDirectory(path) => Self::Directory(path),
-        }
-    }
-
-    /// Its path on the host.
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::Host => Path::new("/"),
-            Self::Directory(path) | Self::ReadOnlyDirectory(path) => path,
-        }
-    }
-
-    pub(crate) fn is_writable(&self) -> bool {
-        matches!(self, Self::Directory(_))
-    }
-}
+use crate::{ClockOffset, Namespaces, Root};
 
 /// A mount that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

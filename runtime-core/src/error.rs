@@ -52,6 +52,9 @@ pub enum Error {
     /// A namespace could not be looked at, or its id maps not be written.
     #[error(transparent)]
     Namespace(#[from] cofferdam_namespaces::Error),
+    /// The union of a root's directories could not be mounted.
+    #[error(transparent)]
+    Overlay(#[from] cofferdam_overlay::Error),
     /// A cgroup could not be made, limited, looked at or removed.
     #[error(transparent)]
     Cgroup(#[from] cofferdam_cgroups::Error),
@@ -96,6 +99,7 @@ impl Error {
             Self::Path { errno, .. } | Self::Call { errno, .. } => Some(*errno),
             Self::Process(error) => error.errno(),
             Self::Namespace(error) => error.errno().map(|errno| Errno::new(errno.raw())),
+            Self::Overlay(error) => error.errno().map(|errno| Errno::new(errno.raw())),
             Self::Cgroup(error) => error.errno().map(|errno| Errno::new(errno.number())),
             Self::Denied { source, .. } | Self::LeftBehind { source, .. } => source.errno(),
             Self::Invalid { .. } | Self::NoMountPoint { .. } | Self::TimedOut { .. } => None,
@@ -106,7 +110,9 @@ impl Error {
     /// one that may not be executed, `InvalidInput` for an impossible option, `TimedOut`.
     pub fn kind(&self) -> io::ErrorKind {
         match self {
-            Self::Invalid { .. } => io::ErrorKind::InvalidInput,
+            Self::Invalid { .. } | Self::Overlay(cofferdam_overlay::Error::Invalid { .. }) => {
+                io::ErrorKind::InvalidInput
+            }
             Self::NoMountPoint { .. } => io::ErrorKind::NotFound,
             Self::Denied { .. } => io::ErrorKind::PermissionDenied,
             Self::TimedOut { .. } => io::ErrorKind::TimedOut,

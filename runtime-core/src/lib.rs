@@ -53,9 +53,11 @@ mod environment;
 mod error;
 mod exec;
 mod explain;
+mod held;
 mod own;
 mod prepare;
 mod program;
+mod root;
 mod start;
 mod stdio;
 mod streams;
@@ -65,9 +67,11 @@ mod template;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod undo;
+mod union;
 
 pub use cofferdam_cgroups as cgroups;
 pub use cofferdam_namespaces as namespaces;
+pub use cofferdam_overlay as overlay;
 pub use cofferdam_process as process;
 
 pub use cgroup::{LimitPolicy, remove_stale_cgroups};
@@ -78,14 +82,14 @@ pub use cofferdam_process::{
     ExitStatus, Namespaces, Output, Plan, Resource,
 };
 pub use command::Command;
-pub use enclosure::Root;
 pub use error::Error;
 pub use exec::Exec;
+pub use root::{Changes, Root, StackRoot};
 pub use stdio::Stdio;
 
 use cofferdam_process::{
-    Argument, Attributes, Credentials, Device, Expected, FileKind, Location, Mount, MountFlags, Open,
-    Propagation, RawCall, Slot, Stdio as PlanStdio, Step, TargetKind,
+    Argument, Attributes, Credentials, Device, Expected, FileKind, Location, Mount, MountFlags, MountOption,
+    Open, Propagation, RawCall, Slot, Source, Stdio as PlanStdio, Step, TargetKind,
 };
 
 /// The capabilities that a program has as user 0 unless told otherwise, and that no other program there can ever exceed:

@@ -9,11 +9,10 @@ use cofferdam_process::{BoxError, Error as ProcessError, Process, Rendezvous, Sp
 use cofferdam_cgroups::Cgroup;
 
 use crate::cgroup::{Enclosed, Shape};
-use crate::enclosure::Root;
 use crate::explain::explain;
 use crate::prepare::{Input, Maps, Prepared};
 use crate::program::Program;
-use crate::{Child, Error, ExitStatus, PlanStdio, target, template, undo};
+use crate::{Child, Error, ExitStatus, PlanStdio, Root, target, template, undo, union};
 
 /// What standard streams are that the caller did not set.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +93,7 @@ pub(crate) fn start<'a>(
         Some(operation) => spawner.fail_at(operation).spawn(),
         None => spawner.spawn(),
     })?;
-    Child::new(child, program, place.into_enclosed())
+    Child::new(child, program, place.into_enclosed(), root.held())
 }
 
 /// Prepares, starts, and waits for the end, where nothing else is to be done meanwhile.
@@ -113,7 +112,7 @@ pub(crate) fn run<'a>(
         false => spawner.status().map(Outcome::Ended),
     })?;
     match outcome {
-        Outcome::Running(child) => Child::new(child, program, place.into_enclosed())?.wait(),
+        Outcome::Running(child) => Child::new(child, program, place.into_enclosed(), root.held())?.wait(),
         Outcome::Ended(status) => {
             // As with a child that is dropped: how the program ended is what was asked.
             if let Some(mut enclosed) = place.into_enclosed() {
@@ -140,7 +139,8 @@ fn carry_out<'a, T>(
     prepare: &impl Fn(Shape) -> Result<Prepared<'a>, Error>,
     act: impl FnOnce(Spawner<'_>, bool) -> Result<T, ProcessError>,
 ) -> Result<T, Error> {
-    let together = root.is_writable().then(|| MOUNT_POINTS.read().unwrap_or_else(PoisonError::into_inner));
+    let together =
+        root.is_writable_directory().then(|| MOUNT_POINTS.read().unwrap_or_else(PoisonError::into_inner));
     let shape = place.shape();
     let mut prepared = prepare(shape)?;
     drop(together);
@@ -207,6 +207,7 @@ fn open<'a>(
         Input::Namespace(namespace) => Opened::Borrowed(namespace.as_fd()),
         Input::Opened(fd) => Opened::Borrowed(fd.as_fd()),
         Input::Copy { path, recursive } => Opened::Owned(template::copy(path, *recursive)?),
+        Input::Union(root) => Opened::Owned(union::mount(root)?),
         Input::Template => given(template.map(AsFd::as_fd), "template")?,
         Input::Cgroup => given(place.fd(), "cgroup")?,
         Input::Tasks(index) => given(place.tasks().get(*index).map(AsFd::as_fd), "cgroup")?,

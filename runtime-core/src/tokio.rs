@@ -55,7 +55,7 @@ impl Child {
     /// # Errors
     /// `InvalidInput` outside a runtime; `EMFILE` if there is no descriptor left.
     pub fn new(child: crate::Child) -> Result<Self, Error> {
-        let (process, limit, kill_on_drop, enclosed) = child.into_parts();
+        let (process, limit, kill_on_drop, enclosed, held) = child.into_parts();
         let mut process = Process::new(process)?;
         let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
         Ok(Self { process, limit, kill_on_drop, enclosed, stdin, stdout, stderr })

@@ -5,7 +5,8 @@ mod common;
 use std::path::Path;
 
 use cofferdam::cgroups::Hierarchies;
-use cofferdam::{Command, Error};
+use cofferdam::overlay::Stack;
+use cofferdam::{Capability, Command, DEFAULT_CAPABILITIES, Error, Root};
 use common::{Box, can_isolate, names, own, shell};
 
 fn fail_each(what: &str, command: &mut Command, root: Option<&Path>) {
@@ -73,6 +74,12 @@ fn every_fault_is_named_and_leaves_nothing() {
     let mut command = root.shell("true");
     command.bind(source.path(), "/a/b/c").bind("/etc/passwd", "/a/file").tmpfs("/srv/x", Some(4096));
     fail_each("directory", &mut command, Some(root.path()));
+    let stack = Stack::new().lower(source.path()).lower(root.path());
+    let mut command = root.shell("true");
+    fail_each("stack", command.root(Root::stack(stack.clone())), Some(root.path()));
+    // The init mounts it if the program may change mounts.
+    let more = DEFAULT_CAPABILITIES.with(Capability::SYS_ADMIN);
+    fail_each("stack by the init", command.root(Root::stack(stack)).capabilities(more), Some(root.path()));
     // Where cgroups lie is looked for once, too.
     if shell("true").pids(20).status().is_ok() {
         let mut command = shell("true");

@@ -4,7 +4,8 @@ mod common;
 
 use std::fs;
 
-use cofferdam::{Command, Stdio};
+use cofferdam::overlay::Stack;
+use cofferdam::{Command, Root, Stdio};
 use common::{Box, can_isolate, names, own, shell, times};
 
 /// All that a spawn could change about this process.
@@ -46,7 +47,7 @@ fn a_thousand_spawns_leave_nothing_and_change_nothing() {
     require!(can_isolate(), "namespaces");
     let root = Box::new();
     let source = tempfile::tempdir().expect("a directory");
-    let run = |index: usize| match index % 5 {
+    let run = |index: usize| match index % 6 {
         0 => drop(Command::new("true").status().expect("status")),
         1 => drop(shell("echo x").output().expect("output")),
         2 => drop(root.shell("true").bind(source.path(), "/tmp/x").status().expect("status")),
@@ -54,12 +55,17 @@ fn a_thousand_spawns_leave_nothing_and_change_nothing() {
             let error = Command::new("/no/such/program").stdout(Stdio::piped()).spawn().expect_err("missing");
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
         }
+        4 => {
+            let mut command = root.shell("touch /x");
+            let stack = Stack::new().lower(source.path()).lower(root.path());
+            assert!(command.root(Root::stack(stack)).status().expect("status").success());
+        }
         _ => drop(
             Command::new("sleep").arg("9").kill_on_drop(true).stdin(Stdio::piped()).spawn().expect("spawn"),
         ),
     };
     // What is kept on purpose, such as the sealed init, is there after the first ones.
-    (0..5).for_each(run);
+    (0..6).for_each(run);
     let (before, files) = (State::now(), names(root.path()));
     (0..times(1000)).for_each(run);
     assert_eq!(State::now(), before);

@@ -92,6 +92,12 @@ impl Stack {
         self
     }
 
+    /// Replaces the lower directories, topmost first.
+    #[must_use]
+    pub fn with_lowers<L: Into<Layer>>(self, layers: impl IntoIterator<Item = L>) -> Self {
+        Self { lowers: Vec::new(), ..self }.lowers(layers)
+    }
+
     /// The directory that takes what is written, and one for the kernel's work in progress: empty, below the same
     /// mount, and neither within the other.
     #[must_use]

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::Command;
-use crate::enclosure::{Extra, ExtraKind, Root};
+use crate::Root;
+use crate::enclosure::{Extra, ExtraKind};
 
 impl Command {
     /// Sets what the program sees as `/`. It is the host's files, read-only, otherwise.

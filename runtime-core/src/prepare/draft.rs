@@ -11,7 +11,7 @@ use super::{Input, Maps, Prepared};
 use crate::cgroup::Shape;
 use crate::environment::DEFAULT_PATH;
 use crate::program::Program;
-use crate::{Errno, Error, Location, Mount, Plan, Slot, Step};
+use crate::{Errno, Error, Location, Mount, Plan, Slot, StackRoot, Step};
 
 /// A plan and what it needs, growing step by step.
 #[derive(Debug)]
@@ -83,6 +83,12 @@ impl<'a> Draft<'a> {
         let slot = self.plan.slot(name);
         self.step(Step::Mount(Mount::bind(Location::path(path), recursive).into_slot(slot)));
         slot
+    }
+
+    /// A union that the caller mounts.
+    pub(super) fn union(&mut self, root: &'a StackRoot) -> Slot {
+        self.inputs.push(Input::Union(root));
+        self.plan.input("the union")
     }
 
     /// Copies the new mount namespace from the template.

@@ -5,13 +5,13 @@ use rustix::process::{DumpableBehavior, dumpable_behavior, getegid, geteuid};
 use rustix::thread::{CapabilitySet as Held, capabilities as held_capabilities};
 
 use super::draft::Draft;
-use crate::enclosure::{Enclosure, Root};
+use crate::enclosure::Enclosure;
 use crate::own;
 use crate::program::{Program, Wanted};
 use crate::target::Target;
 use crate::{
     Argument, Capabilities, Capability, CapabilitySet, Credentials, DEFAULT_CAPABILITIES, Error, Namespaces,
-    RawCall, Step,
+    RawCall, Root, Step, union,
 };
 
 /// Maps for a new user namespace, and who writes them.
@@ -136,7 +136,11 @@ impl Identity {
         let bounded =
             self.credentials.capabilities.is_some_and(|sets| !sets.bounding.contains(Capability::SYS_ADMIN));
         let plain = enclosure.root != Root::Host && enclosure.joined.is_empty();
-        self.admin && bounded && plain && enclosure.new.contains(Namespaces::MNT)
+        let detached = match &enclosure.root {
+            Root::Stack(root) => union::can_be_detached(root),
+            Root::Host | Root::Directory(_) | Root::ReadOnlyDirectory(_) => true,
+        };
+        self.admin && bounded && plain && detached && enclosure.new.contains(Namespaces::MNT)
     }
 
     /// Takes the ids that own what is made, if the caller's own id is not one of them: files cannot be made by a user

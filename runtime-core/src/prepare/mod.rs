@@ -8,6 +8,7 @@ mod mounts;
 mod paths;
 mod proc;
 mod root;
+mod union;
 mod validate;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,13 +18,13 @@ use cofferdam_namespaces::Namespace;
 
 use crate::cgroup::Shape;
 use crate::command::Command;
-use crate::enclosure::{Root, kinds_of};
+use crate::enclosure::kinds_of;
 use crate::exec::Exec;
 use crate::program::Program;
 use crate::start::Streams;
 use crate::stdio::{Stdio, Stream};
 use crate::template;
-use crate::{Error, Namespaces, Plan, Step};
+use crate::{Error, Namespaces, Plan, Root, StackRoot, Step};
 
 use draft::Draft;
 use identity::Identity;
@@ -56,6 +57,8 @@ pub(crate) enum Input<'a> {
         path: PathBuf,
         recursive: bool,
     },
+    /// A union of directories, mounted for this program.
+    Union(&'a StackRoot),
     /// The mount namespace that new ones are copied from.
     Template,
     /// The v2 directory of the cgroup.

@@ -7,9 +7,10 @@ use super::identity::Identity;
 use super::paths::{Shown, Tree};
 use super::root::NewRoot;
 use super::{dev, proc, root};
-use crate::enclosure::{Enclosure, Extra, ExtraKind, Root, Usual};
+use crate::enclosure::{Enclosure, Extra, ExtraKind, Usual};
 use crate::{
-    Attributes, Error, Expected, Location, Mount, MountFlags, Namespaces, Propagation, Slot, Step, TargetKind,
+    Attributes, Error, Expected, Location, Mount, MountFlags, Namespaces, Propagation, Root, Slot, Step,
+    TargetKind,
 };
 
 /// An extra mount, with the copy of what it shows.
@@ -21,9 +22,9 @@ struct Gathered<'e> {
 }
 
 /// Builds the view of a new mount namespace. Gives the step that makes it the root, if one is needed.
-pub(super) fn build(
-    draft: &mut Draft<'_>,
-    enclosure: &Enclosure,
+pub(super) fn build<'a>(
+    draft: &mut Draft<'a>,
+    enclosure: &'a Enclosure,
     identity: &Identity,
 ) -> Result<Option<Step>, Error> {
     // What is made on the way is not for the caller's umask to decide.
@@ -32,9 +33,10 @@ pub(super) fn build(
         root::separate(draft);
     }
     let of_host = enclosure.root == Root::Host;
-    let tree = match of_host && enclosure.extras.is_empty() {
-        true => None,
-        false => Some(Tree::open(enclosure.root.path())?),
+    let tree = match enclosure.root.path() {
+        None => None,
+        Some(_) if of_host && enclosure.extras.is_empty() => None,
+        Some(path) => Some(Tree::open(path)?),
     };
     let resolver = resolver(enclosure);
     let extras: Vec<&Extra> = resolver.iter().chain(&enclosure.extras).collect();
@@ -48,6 +50,7 @@ pub(super) fn build(
     for one in &extras {
         attach(draft, &mut places, one)?;
     }
+    root.close(draft, &enclosure.root);
     Ok(root.change())
 }
 
@@ -85,7 +88,8 @@ fn usual(
         let place = places.directory(draft, "/proc")?;
         proc::mount(draft, enclosure, identity, place);
     }
-    let sys = enclosure.new.contains(Namespaces::NET) && enclosure.root.path().join("sys").is_dir();
+    let sys = enclosure.new.contains(Namespaces::NET)
+        && enclosure.root.path().is_none_or(|root| root.join("sys").is_dir());
     if wants(enclosure, |usual| usual.sys, "/sys", sys) {
         let place = places.directory(draft, "/sys")?;
         proc::mount_sys(draft, place);
@@ -159,21 +163,35 @@ enum Cover {
 /// Where mounts go: the root, and what is mounted in it so far.
 struct Places {
     root: Slot,
-    path: PathBuf,
-    writable: bool,
+    ground: Ground,
     tree: Option<Tree>,
     covers: Vec<(PathBuf, Cover)>,
 }
 
+/// What mount points are like in the root.
+enum Ground {
+    /// All are there.
+    Host,
+    /// What is missing in this directory is made there, if it may be.
+    Directory { path: PathBuf, writable: bool },
+    /// What is missing is made, and nobody else ever sees it.
+    Own,
+}
+
 impl Places {
     fn new(root: NewRoot, of: &Root, tree: Option<Tree>) -> Self {
-        let (path, writable) = (of.path().to_owned(), of.is_writable());
-        Self { root: root.slot, path, writable, tree, covers: Vec::new() }
+        let ground = match of {
+            Root::Host => Ground::Host,
+            Root::Stack(_) => Ground::Own,
+            Root::Directory(path) => Ground::Directory { path: path.clone(), writable: true },
+            Root::ReadOnlyDirectory(path) => Ground::Directory { path: path.clone(), writable: false },
+        };
+        Self { root: root.slot, ground, tree, covers: Vec::new() }
     }
 
     /// One of the usual directories. The host's root has them.
     fn directory(&mut self, draft: &mut Draft<'_>, path: &str) -> Result<(Slot, Option<TargetKind>), Error> {
-        if self.path == Path::new("/") {
+        if matches!(self.ground, Ground::Host) {
             self.covers.push((path.into(), Cover::Fresh));
             return Ok((self.root, None));
         }
@@ -192,6 +210,7 @@ impl Places {
         let make = match self.cover(target) {
             Some(Cover::Fresh) => Some(kind),
             Some(Cover::Bound) => None,
+            None if matches!(self.ground, Ground::Own) => Some(kind),
             None => self.look(draft, target, directory)?.then_some(kind),
         };
         self.covers.push((target.to_owned(), cover));
@@ -219,10 +238,15 @@ impl Places {
                 return Err(Error::invalid("mount target", target.display(), reason));
             }
         }
-        if !self.writable {
-            return Err(Error::NoMountPoint { path: target.to_owned(), root: self.path.clone() });
+        match &self.ground {
+            Ground::Directory { writable: true, .. } | Ground::Own => {
+                draft.made.push(found.made(directory, target));
+                Ok(true)
+            }
+            Ground::Directory { path, .. } => {
+                Err(Error::NoMountPoint { path: target.to_owned(), root: path.clone() })
+            }
+            Ground::Host => Err(Error::NoMountPoint { path: target.to_owned(), root: "/".into() }),
         }
-        draft.made.push(found.made(directory, target));
-        Ok(true)
     }
 }

@@ -1,10 +1,13 @@
 //! The root of the program.
 
+use std::path::Path;
+
 use super::draft::Draft;
 use super::paths::Tree;
-use crate::enclosure::Root;
+use super::union;
 use crate::{
-    Attributes, Error, Expected, Location, Mount, MountFlags, Namespaces, Open, Propagation, Slot, Step,
+    Attributes, Changes, Error, Expected, Location, Mount, MountFlags, Namespaces, Open, Propagation, Root,
+    Slot, Step,
 };
 
 /// Which root, and how it becomes the root.
@@ -36,6 +39,15 @@ impl NewRoot {
             How::Change => Some(Step::ChangeRoot { root }),
         }
     }
+
+    /// What is done once everything is mounted in it: only then it can be made read-only, as the mount points of a
+    /// union are made in it.
+    pub(super) fn close(self, draft: &mut Draft<'_>, root: &Root) {
+        if matches!(root, Root::Stack(stack) if stack.changes() == Changes::Refuse) {
+            let attributes = Attributes::set(MountFlags::RDONLY);
+            draft.step(Step::MountAttributes { mount: Location::at(self.slot, ""), attributes });
+        }
+    }
 }
 
 /// Mount events of the copied mounts stay in this mount namespace.
@@ -50,9 +62,9 @@ pub(super) fn separate(draft: &mut Draft<'_>) {
 /// In a new user namespace the host's files are restricted where they are: there the kernel has made sure that the
 /// caller's root is that of its mount namespace, so there is nothing behind it. That saves a second copy of the
 /// host's mounts, and taking the first one down.
-pub(super) fn attach(
-    draft: &mut Draft<'_>,
-    root: &Root,
+pub(super) fn attach<'a>(
+    draft: &mut Draft<'a>,
+    root: &'a Root,
     tree: Option<&Tree>,
     new: Namespaces,
 ) -> Result<NewRoot, Error> {
@@ -65,7 +77,11 @@ pub(super) fn attach(
         draft.step(Step::Open { location: Location::path("/"), how: Open::PATH, into: slot });
         return Ok(NewRoot { slot, how: How::InPlace });
     }
-    let slot = draft.copy(root.path(), true);
+    let slot = match root {
+        Root::Stack(stack) => union::make(draft, stack, new)?,
+        Root::Host => draft.copy(Path::new("/"), true),
+        Root::Directory(path) | Root::ReadOnlyDirectory(path) => draft.copy(path, true),
+    };
     if let Some(tree) = tree {
         let (dev, ino) = tree.identity();
         let expected = Expected { dev: Some(dev), ino: Some(ino), ..Expected::default() };
@@ -78,7 +94,7 @@ pub(super) fn attach(
 fn flags(root: &Root) -> MountFlags {
     match root {
         Root::Host => MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV,
-        Root::Directory(_) => MountFlags::NODEV,
+        Root::Directory(_) | Root::Stack(_) => MountFlags::NODEV,
         Root::ReadOnlyDirectory(_) => MountFlags::RDONLY | MountFlags::NODEV,
     }
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::paths::climbs;
 use crate::command::Command;
-use crate::enclosure::{Enclosure, ExtraKind, Root, kinds_of};
+use crate::enclosure::{Enclosure, ExtraKind, kinds_of};
 use crate::program::Program;
-use crate::{ClockOffset, Error, Namespaces, sysctl};
+use crate::{ClockOffset, Error, Namespaces, Root, sysctl, union};
 
 /// The most that the kernel takes (`__NEW_UTS_LEN`).
 const NAME_MAX: usize = 64;
@@ -137,7 +137,10 @@ fn names(enclosure: &Enclosure) -> Result<(), Error> {
 }
 
 fn mounts(enclosure: &Enclosure) -> Result<(), Error> {
-    absolute("root", enclosure.root.path())?;
+    match &enclosure.root {
+        Root::Stack(root) => union::validate(root)?,
+        root => absolute("root", root.path().unwrap_or(Path::new("/")))?,
+    }
     for (index, extra) in enclosure.extras.iter().enumerate() {
         let target = extra.target.as_path();
         absolute("mount target", target)?;
