@@ -35,5 +35,5 @@ pub use platform::Platform;
 pub use reference::Reference;
 pub use transport::{
     Copied, CopyOptions, Destination, DockerArchive, DockerArchiveWriter, Layout, Location, OciArchive,
-    OciArchiveWriter, Offer, Progress, Source, copy, select,
+    OciArchiveWriter, Offer, Progress, Source, Tarball, copy, select,
 };

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use crate::{
     Destination, DockerArchive, DockerArchiveWriter, Error, Layout, OciArchive, OciArchiveWriter, Result,
-    Source,
+    Source, Tarball,
 };
 
 /// A place and, where it holds several images, the name of one in it.
@@ -135,7 +135,8 @@ impl Location {
             Self::Layout { path, .. } => Box::new(Layout::open(path)?),
             Self::OciArchive { path, .. } => Box::new(OciArchive::open(path)?),
             Self::DockerArchive { path, .. } => Box::new(DockerArchive::open(path)?),
-            Self::Tarball { .. } | Self::Store { .. } | Self::Host => return Err(self.unsupported()),
+            Self::Tarball { path } => Box::new(Tarball::open(path)?),
+            Self::Store { .. } | Self::Host => return Err(self.unsupported()),
         })
     }
 

@@ -9,6 +9,7 @@ mod layout;
 mod location;
 mod oci_archive;
 mod select;
+mod tarball;
 pub(crate) mod verify;
 
 use std::io::Read;
@@ -21,6 +22,7 @@ pub use layout::Layout;
 pub use location::Location;
 pub use oci_archive::{OciArchive, OciArchiveWriter};
 pub use select::select;
+pub use tarball::Tarball;
 
 /// The name of an image within its place, and the descriptor of its manifest or index.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,7 @@
 //! Which image of a place is meant.
 
-use crate::{Digest, Error, Offer, Result, Source};
-
-/// The annotation of a full name that Docker and containerd write beside a tag.
-const FULL_NAME: &str = "io.containerd.image.name";
+use crate::annotations::CONTAINERD_NAME;
+use crate::{Digest, Error, Offer, Reference, Result, Source};
 
 /// Finds an image of a place: the only one if no name is given, that of a name, or with `@` before it that of a digest.
 ///
@@ -19,10 +17,11 @@ pub fn select(source: &dyn Source, name: Option<&str>) -> Result<Offer> {
         let digest: Digest = digest.parse()?;
         return the_one(offers.iter().filter(|offer| offer.descriptor.digest == digest), || name.into());
     }
+    let full = complete(name);
     let ways: [&dyn Fn(&Offer) -> bool; 3] = [
         &|offer| offer.name.as_deref() == Some(name),
-        &|offer| offer.descriptor.annotations.get(FULL_NAME).is_some_and(|full| full == name),
-        &|offer| offer.name.as_deref().is_some_and(|other| complete(other) == complete(name)),
+        &|offer| offer.descriptor.annotations.get(CONTAINERD_NAME).is_some_and(|full| full == name),
+        &|offer| full.is_some() && offer.name.as_deref().and_then(complete) == full,
     ];
     let found = ways.iter().map(|way| offers.iter().filter(|offer| way(offer)).collect::<Vec<_>>());
     let found = found.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
@@ -46,35 +45,14 @@ fn the_one<'o>(offers: impl IntoIterator<Item = &'o Offer>, name: impl FnOnce() 
 }
 
 /// A name with the registry, the directory of official images and the tag that are meant if they are not said.
-pub(crate) fn complete(name: &str) -> String {
-    let (host, rest) = match name.split_once('/') {
-        Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => (host, rest),
-        _ => ("docker.io", name),
-    };
-    let library = if host == "docker.io" && !rest.contains('/') { "library/" } else { "" };
-    let last = rest.rsplit('/').next().unwrap_or(rest);
-    let tag = if last.contains([':', '@']) { "" } else { ":latest" };
-    format!("{host}/{library}{rest}{tag}")
+fn complete(name: &str) -> Option<Reference> {
+    name.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Descriptor, MediaType, MemorySource};
-
-    #[test]
-    fn what_is_not_said_is_made_complete() {
-        for (name, expected) in [
-            ("alpine", "docker.io/library/alpine:latest"),
-            ("alpine:3", "docker.io/library/alpine:3"),
-            ("me/app", "docker.io/me/app:latest"),
-            ("quay.io/me/app:1", "quay.io/me/app:1"),
-            ("localhost:5000/app", "localhost:5000/app:latest"),
-            ("localhost/app", "localhost/app:latest"),
-        ] {
-            assert_eq!(complete(name), expected);
-        }
-    }
 
     fn descriptor(content: &str) -> Descriptor {
         Descriptor::of(MediaType::OCI_MANIFEST, content.as_bytes())
@@ -90,7 +68,7 @@ mod tests {
         source.offer(None, descriptor("2"));
         source.offer(Some("twice"), descriptor("3"));
         source.offer(Some("twice"), descriptor("4"));
-        source.offer(Some("latest"), descriptor("5").with_annotation(FULL_NAME, "quay.io/x:latest"));
+        source.offer(Some("latest"), descriptor("5").with_annotation(CONTAINERD_NAME, "quay.io/x:latest"));
         let digest = |name: &str| select(&source, Some(name)).map(|offer| offer.descriptor.digest);
         assert_eq!(digest("docker.io/library/alpine").unwrap(), descriptor("1").digest);
         assert_eq!(digest("alpine:3").unwrap(), descriptor("1").digest);

@@ -1,10 +1,10 @@
 //! A directory to an archive: the same bytes each time, whatever the order of the directory, threads and host.
 
-mod archive;
+pub(crate) mod archive;
 mod encoder;
-mod header;
+pub(crate) mod header;
 mod options;
-mod pipeline;
+pub(crate) mod pipeline;
 mod tree;
 mod walk;
 mod xattrs;

@@ -5,5 +5,5 @@ mod spool;
 mod write;
 
 pub(crate) use index::{Archive, Content};
-pub(crate) use spool::{Spool, limit};
+pub(crate) use spool::{Spool, limit, rewindable};
 pub(crate) use write::ArchiveWriter;

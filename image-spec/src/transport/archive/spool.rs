@@ -29,32 +29,34 @@ pub(crate) fn limit(compressed: u64) -> u64 {
 /// Opens a file for reading at any place. What is compressed, or a pipe, is read once to a file without a name in the
 /// directory for temporary files.
 pub(crate) fn seekable(path: &Path) -> Result<File> {
+    let file = rewindable(path)?;
+    let size = file.metadata().map_err(|error| error.at("stat", path))?.len();
+    let mut reader = BufReader::with_capacity(128 << 10, Part::new(&file, 0, size));
+    let beginning = reader.fill_buf().map_err(|error| error.at("read", path))?;
+    let compression = Compression::of(beginning);
+    if compression == Compression::None {
+        return Ok(file);
+    }
+    spooled(decode::decoder(reader, compression), limit(size))
+}
+
+/// Opens a regular file, or copies a pipe to one without a name.
+pub(crate) fn rewindable(path: &Path) -> Result<File> {
     let file: File = fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .map_err(Error::file("open", path))?
         .into();
     let stat = fs::fstat(&file).map_err(Error::file("stat", path))?;
-    let (limit, is_regular) = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => (limit(u64::try_from(stat.st_size).unwrap_or(0)), true),
-        FileType::Fifo => (u64::MAX - 1, false),
-        _ => {
-            return Err(Error::invalid(
-                "archive",
-                path.to_string_lossy(),
-                "is neither a regular file nor a pipe",
-            ));
-        }
-    };
-    let mut reader = BufReader::with_capacity(128 << 10, file);
-    let beginning = reader.fill_buf().map_err(|error| error.at("read", path))?;
-    let compression = Compression::of(beginning);
-    if compression == Compression::None && is_regular {
-        return Ok(reader.into_inner());
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok(file),
+        FileType::Fifo => spooled(file, u64::MAX - 1),
+        _ => Err(Error::invalid("archive", path.to_string_lossy(), "is neither a regular file nor a pipe")),
     }
-    let mut plain = decode::decoder(reader, compression);
+}
+
+fn spooled(content: impl Read, limit: u64) -> Result<File> {
     let target = files::unnamed(files::temporary_directory()?.as_fd())?;
-    let stream = |source| Error::Stream { what: "compressed archive", source };
-    let copied = io::copy(&mut (&mut plain).take(limit + 1), &mut &target).map_err(stream)?;
-    if copied > limit {
+    let stream = |source| Error::Stream { what: "archive", source };
+    if io::copy(&mut content.take(limit + 1), &mut &target).map_err(stream)? > limit {
         return Err(Error::Limit { what: "decompressed bytes of the archive", limit });
     }
     Ok(target)

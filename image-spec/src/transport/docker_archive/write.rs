@@ -14,7 +14,7 @@ use crate::transport::decode::{self, Compression};
 use crate::transport::files::{self, At as _, Replacement};
 use crate::{
     Descriptor, Destination, Digest, Document, Error, HashingReader, ImageConfig, Layer, MAX_CONFIG,
-    MAX_MANIFEST, Manifest, Result, json,
+    MAX_MANIFEST, Manifest, Reference, Result, json,
 };
 
 /// An archive that `docker load`, `podman load` and skopeo read.
@@ -132,15 +132,11 @@ fn layer_name(diff_id: &Digest) -> String {
 
 /// Docker wants a tag in each name.
 fn tagged(name: &str) -> Result<String> {
-    let wrong = |reason| Error::invalid("name in a docker archive", name, reason);
-    let last = name.rsplit('/').next().unwrap_or(name);
-    if name.contains('@') {
-        return Err(wrong("has a digest"));
+    let reference: Reference = name.parse()?;
+    if reference.digest().is_some() {
+        return Err(Error::invalid("name in a docker archive", name, "has a digest"));
     }
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/:".contains(&byte)) {
-        return Err(wrong("is empty or has other characters than letters, digits and ._-/:"));
-    }
-    Ok(if last.contains(':') { name.to_owned() } else { format!("{name}:latest") })
+    Ok(reference.familiar())
 }
 
 impl Destination for DockerArchiveWriter {

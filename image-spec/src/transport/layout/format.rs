@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::annotations::REF_NAME as NAME;
 use crate::{Descriptor, Document, Error, Index, MediaType, Offer, Result};
 
 /// The file that says that a directory is a layout.
@@ -11,8 +12,6 @@ pub(crate) const MARKER: &str = "oci-layout";
 pub(crate) const MARKER_CONTENT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 /// The list of images.
 pub(crate) const INDEX: &str = "index.json";
-/// The annotation of an image's name in the list.
-pub(crate) const NAME: &str = "org.opencontainers.image.ref.name";
 
 /// At most so long is the marker.
 pub(crate) const MOST_MARKER: u64 = 64 << 10;
