@@ -118,6 +118,14 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// Somebody else has it.
+    #[error("{what} {name} is in use")]
+    Busy {
+        /// What: `store`, `container`.
+        what: &'static str,
+        /// Its name or path.
+        name: String,
+    },
     /// There is an image, but none for this platform.
     #[error("there is no image for {wanted}{}", there(.found))]
     Platform {

@@ -16,6 +16,7 @@ mod media_type;
 mod memory;
 mod platform;
 mod reference;
+mod store;
 mod transport;
 
 pub use descriptor::Descriptor;
@@ -33,6 +34,10 @@ pub use media_type::MediaType;
 pub use memory::MemorySource;
 pub use platform::Platform;
 pub use reference::Reference;
+pub use store::{
+    Collected, Container, Damage, ImageUsage, ImportOptions, Report, Store, StoredImage, StoredLayer, Usage,
+    VerifyOptions,
+};
 pub use transport::{
     Copied, CopyOptions, Destination, DockerArchive, DockerArchiveWriter, Layout, Location, OciArchive,
     OciArchiveWriter, Offer, Progress, Source, Tarball, copy, select,

@@ -1,0 +1,54 @@
+//! Blobs: content by its digest.
+
+use std::fs::File;
+use std::io::{Read, Write};
+
+use rustix::fs::FileType;
+
+use super::Store;
+use super::dir::Dir;
+use super::scratch::Scratch;
+use crate::transport::verify::transfer;
+use crate::{Algorithm, Descriptor, Digest, Error, Result};
+
+impl Store {
+    /// The directory of the blobs of an algorithm.
+    pub(super) fn blobs(&self, algorithm: Algorithm) -> Result<Dir> {
+        self.root().open("blobs")?.open(algorithm.name())
+    }
+
+    /// Whether a blob is there; one of another size than it should have is not.
+    pub(super) fn has_blob(&self, descriptor: &Descriptor) -> Result<bool> {
+        let stat = self.blobs(descriptor.digest.algorithm())?.stat(descriptor.digest.hex())?;
+        Ok(stat.is_some_and(|stat| {
+            FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+                && u64::try_from(stat.st_size).is_ok_and(|size| size == descriptor.size)
+        }))
+    }
+
+    /// A blob's file, not verified.
+    pub(super) fn blob(&self, digest: &Digest) -> Result<File> {
+        let missing = || Error::Missing { what: "blob", name: digest.to_string() };
+        self.blobs(digest.algorithm())?.file(digest.hex())?.ok_or_else(missing)
+    }
+
+    /// Gives a file of the scratch directory, which has been verified and synced, the name of its digest.
+    pub(super) fn publish_blob(&self, scratch: &Scratch, name: &str, digest: &Digest) -> Result<()> {
+        let blobs = self.blobs(digest.algorithm())?;
+        scratch.dir().rename(name, &blobs, digest.hex())?;
+        blobs.sync()
+    }
+}
+
+/// Fills a new file of the scratch directory with content, verifies it and syncs it.
+pub(super) fn fill(
+    scratch: &Scratch,
+    name: &str,
+    descriptor: &Descriptor,
+    content: &mut (dyn Read + Send),
+) -> Result<()> {
+    let mut file = scratch.file(name)?;
+    let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(scratch.dir().io("write", name));
+    transfer(descriptor, content, &mut write)?;
+    file.sync_all().map_err(scratch.dir().io("fsync", name))
+}
