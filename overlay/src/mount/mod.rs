@@ -183,6 +183,7 @@ impl Mount {
     /// As [`attach`](Self::attach).
     pub fn unmount(&self) -> Result<()> {
         let name = fd_path(self.fd.as_fd())?;
+        // Without UMOUNT_NOFOLLOW, as the name in procfs is itself a link: it leads to this mount and nowhere else.
         rustix::mount::unmount(&name, UnmountFlags::DETACH)
             .map_err(|errno| failed("umount2", name, errno_of(errno)))
     }

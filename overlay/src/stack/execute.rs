@@ -15,7 +15,8 @@ use crate::mount::fault::failed;
 use crate::{Attributes, Error, Filesystem, Mount, MountFlags, Result};
 
 impl Stack {
-    /// Mounts the stack, attached nowhere, in the best form that the kernel knows.
+    /// Mounts the stack, attached nowhere, in the best form that the kernel knows. All access to the layers happens
+    /// with the caller's credentials of this moment, whoever uses the mount later.
     ///
     /// # Errors
     /// Those of [`validate`](Self::validate); [`Error::Path`] for a layer that cannot be opened; [`Error::Invalid`]

@@ -81,7 +81,7 @@ words! {
         /// One of its own, kept in the upper directory (Linux 6.6).
         On = "on",
         /// None, and those of the layers count for nothing: lower directories may be copied to another file
-        /// system (Linux 5.10).
+        /// system (Linux 5.11).
         Off = "off",
         /// None (Linux 6.6).
         Null = "null",

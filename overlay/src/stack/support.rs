@@ -49,7 +49,10 @@ impl Support {
                 let method = method.max(ask(&filesystem));
                 Self { available: Some(true), detached: true, method, asked: true, ..unasked }
             }
-            Err(Error::Unsupported { .. }) => Self { detached: false, ..unasked },
+            // Also where a filter for system calls hides it: mount(2) is left.
+            Err(Error::Unsupported { .. }) => {
+                Self { detached: false, method: Method::OptionString, asked: true, ..unasked }
+            }
             Err(error) if error.errno() == Some(Errno::from_raw(libc::ENODEV)) => {
                 Self { available: Some(false), ..unasked }
             }
