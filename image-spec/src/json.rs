@@ -1,24 +1,24 @@
 //! JSON as documents need it: read without doubt, written the same each time.
 //!
-//! Other parsers take the last of two equal keys, or the first, and some do not tell case apart. A document that means
-//! different things to different readers is refused.
+//! Other parsers take the last of two equal keys, or the first, and Go's takes a key in another case for a field. A document
+//! that means different things to different readers is refused.
 
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, Result};
 
-/// The keys of the outermost object, in lower case.
+/// The keys of the outermost object, folded.
 #[derive(Debug)]
 pub struct Keys(HashSet<String>);
 
 impl Keys {
     /// Whether there is this one, in whatever case.
     pub fn has(&self, key: &str) -> bool {
-        self.0.contains(&key.to_ascii_lowercase())
+        self.0.contains(&folded(key))
     }
 }
 
@@ -59,7 +59,8 @@ impl<'de> Deserialize<'de> for Keys {
     }
 }
 
-/// The outermost object, whose keys are known to the formats and may not even differ by case only.
+/// The outermost object. Its keys, and those of the objects of which the formats know all fields, may not even differ by
+/// case only.
 struct Outermost;
 
 impl<'de> Visitor<'de> for Outermost {
@@ -72,32 +73,40 @@ impl<'de> Visitor<'de> for Outermost {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Keys, A::Error> {
         let mut keys = HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
-            unused(&mut keys, key.to_ascii_lowercase())?;
-            map.next_value::<Anything>()?;
+            let key = folded(&key);
+            let fold =
+                matches!(key.as_str(), "config" | "history" | "layers" | "manifests" | "rootfs" | "subject");
+            unused(&mut keys, key)?;
+            map.next_value_seed(Anything { fold })?;
         }
         Ok(Keys(keys))
     }
 }
 
-/// Any value.
-struct Anything;
+/// Any value. If it is an object or a list of objects, their keys may have to differ by more than case.
+#[derive(Clone, Copy)]
+struct Anything {
+    fold: bool,
+}
 
-impl<'de> Deserialize<'de> for Anything {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
+impl<'de> DeserializeSeed<'de> for Anything {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<(), D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
 macro_rules! taken {
     ($($method:ident: $kind:ty),*) => {
-        $(fn $method<E: de::Error>(self, _: $kind) -> std::result::Result<Self, E> {
-            Ok(self)
+        $(fn $method<E: de::Error>(self, _: $kind) -> std::result::Result<(), E> {
+            Ok(())
         })*
     };
 }
 
 impl<'de> Visitor<'de> for Anything {
-    type Value = Self;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
@@ -105,23 +114,33 @@ impl<'de> Visitor<'de> for Anything {
 
     taken!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
 
-    fn visit_unit<E: de::Error>(self) -> std::result::Result<Self, E> {
-        Ok(self)
+    fn visit_unit<E: de::Error>(self) -> std::result::Result<(), E> {
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> std::result::Result<Self, A::Error> {
-        while sequence.next_element::<Self>()?.is_some() {}
-        Ok(self)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> std::result::Result<(), A::Error> {
+        while sequence.next_element_seed(self)?.is_some() {}
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
         let mut keys = HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
-            unused(&mut keys, key)?;
-            map.next_value::<Self>()?;
+            unused(&mut keys, if self.fold { folded(&key) } else { key })?;
+            map.next_value_seed(Self { fold: false })?;
         }
-        Ok(self)
+        Ok(())
     }
+}
+
+/// As Go compares keys with the names of fields: without case, also where Unicode has another form of a letter.
+fn folded(key: &str) -> String {
+    let plain = |character| match character {
+        'ſ' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    key.chars().map(plain).collect()
 }
 
 fn unused<E: de::Error>(keys: &mut HashSet<String>, key: String) -> std::result::Result<(), E> {

@@ -42,3 +42,7 @@ pub use transport::{
     Copied, CopyOptions, Destination, DockerArchive, DockerArchiveWriter, Layout, Location, OciArchive,
     OciArchiveWriter, Offer, Progress, Source, Tarball, copy, select,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

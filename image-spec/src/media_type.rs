@@ -106,6 +106,12 @@ impl From<&str> for MediaType {
     }
 }
 
+impl From<String> for MediaType {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl PartialEq<str> for MediaType {
     fn eq(&self, other: &str) -> bool {
         self.0 == other

@@ -244,6 +244,27 @@ fn the_number_of_descriptors_is_bounded() {
 }
 
 #[test]
+fn looking_into_images_is_bounded() {
+    // Many small manifests that share one large config.
+    let mut source = MemorySource::new();
+    let mut config = ImageConfig::new(platform("linux/arm64"), vec![Digest::sha256(b"x")]);
+    config.author = Some("x".repeat(4 << 20));
+    let config = source.add_document(&Document::new(&config).unwrap());
+    let mut entries = Vec::new();
+    for layer in 0..20_u8 {
+        entries.push(manifest(
+            &mut source,
+            config.clone(),
+            vec![Descriptor::of(MediaType::OCI_LAYER, &[layer])],
+        ));
+    }
+    let few = index(&mut source, entries[..10].to_vec());
+    assert!(matches!(resolve(&source, &few, "linux/amd64"), Err(Error::Platform { .. })));
+    let many = index(&mut source, entries);
+    assert!(matches!(resolve(&source, &many, "linux/amd64"), Err(Error::Limit { .. })));
+}
+
+#[test]
 fn content_that_is_missing_or_wrong_is_an_error() {
     let mut source = MemorySource::new();
     let right = declared(&mut source, "linux/amd64");

@@ -12,6 +12,10 @@ const MAX_DEPTH: u64 = 8;
 /// How many descriptors are looked at.
 const MAX_DESCRIPTORS: u64 = 10_000;
 
+/// How many bytes of manifests and configs are read to find out what they are for. Many small manifests can share one large
+/// config, so the number of descriptors bounds nothing here.
+const MAX_UNDECLARED: u64 = 64 << 20;
+
 /// An image for one platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -32,7 +36,7 @@ pub struct Image {
 ///
 /// # Errors
 /// [`Error::Platform`] if there is none for this platform, or if its config is for another; [`Error::Limit`] if indexes
-/// are nested more than 8 deep or have more than 10,000 entries; [`Error::Unsupported`] if the descriptor is neither
+/// are nested more than 8 deep or have more than 10,000 entries, or 64 MiB of images without a platform were looked into; [`Error::Unsupported`] if the descriptor is neither
 /// of a manifest nor of an index; as for [`Document::read`] and [`Manifest::layers_with`].
 pub fn resolve_image(source: &dyn Source, descriptor: &Descriptor, platform: &Platform) -> Result<Image> {
     if descriptor.media_type.is_index() {
@@ -164,11 +168,14 @@ impl<'a> Walk<'a> {
     /// The best of those that say only in their config what they are for.
     fn undeclared(mut self) -> Result<Image> {
         let mut best: Option<(Rank, Image)> = None;
+        let mut budget = MAX_UNDECLARED;
         for descriptor in std::mem::take(&mut self.undeclared) {
+            spend(&mut budget, &descriptor)?;
             let manifest = Document::<Manifest>::read(self.source, &descriptor)?;
             if !manifest.value().config.media_type.is_config() {
                 continue;
             }
+            spend(&mut budget, &manifest.value().config)?;
             let image = Image::load(self.source, manifest)?;
             let platform = image.platform(None);
             match (self.wanted.rank(&platform), &best) {
@@ -182,4 +189,10 @@ impl<'a> Walk<'a> {
             None => Err(Error::Platform { wanted: Box::new(self.wanted.clone()), found: self.others }),
         }
     }
+}
+
+fn spend(budget: &mut u64, descriptor: &Descriptor) -> Result<()> {
+    let over = Error::Limit { what: "bytes of images that name no platform", limit: MAX_UNDECLARED };
+    *budget = budget.checked_sub(descriptor.size).ok_or(over)?;
+    Ok(())
 }
