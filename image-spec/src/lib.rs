@@ -28,7 +28,7 @@ pub use document::{
 pub use error::{Error, Result};
 pub use layer::{
     Compression, CreateLayer, Created, Devices, FileCapabilities, Form, IdRange, Ids, LayerCompression,
-    LayerIds, LayerTimes, Limits, OverlayXattrs, Skipped, Unpack, Unpacked,
+    LayerIds, LayerTimes, Limits, OverlayXattrs, Pending, Redirects, Settled, Skipped, Unpack, Unpacked,
 };
 pub use media_type::MediaType;
 pub use memory::MemorySource;

@@ -10,4 +10,6 @@ pub use compression::Compression;
 pub use create::{CreateLayer, Created, LayerCompression, LayerIds, LayerTimes};
 pub use ids::{IdRange, Ids};
 pub use limits::Limits;
-pub use unpack::{Devices, FileCapabilities, Form, OverlayXattrs, Skipped, Unpack, Unpacked};
+pub use unpack::{
+    Devices, FileCapabilities, Form, OverlayXattrs, Pending, Redirects, Settled, Skipped, Unpack, Unpacked,
+};

@@ -14,6 +14,7 @@ use super::fault::{Call, Fault, Result};
 use super::name::{self, Path, Role};
 use super::notes::{Later, LowerLink, Notes};
 use super::parents::{Cache, Dir};
+use super::pending::Pending;
 use super::plan::{Form, Skipped, Unpack, Unpacked};
 use super::stream::{Chunks, WithDiffId};
 use super::{beneath, remove};
@@ -115,7 +116,18 @@ impl<'a> Extract<'a> {
             bytes: self.written,
             end_marker: archive.end_marker,
             skipped: self.skipped,
+            pending: self.pending(),
         })
+    }
+
+    fn pending(&mut self) -> Pending {
+        let Form::Overlay(xattrs) = self.unpack.form else { return Pending::default() };
+        Pending {
+            implicit: std::mem::take(&mut self.implicit).into_iter().collect(),
+            links: std::mem::take(&mut self.links),
+            opaque_root: self.opaque_root,
+            marks: xattrs.into(),
+        }
     }
 
     fn entry(&mut self, archive: &mut Archive<'_>, entry: &Entry) -> Result<()> {

@@ -12,9 +12,12 @@ mod name;
 mod notes;
 mod parents;
 mod pax;
+mod pending;
 mod plan;
 mod remove;
 mod stream;
+mod tree;
 mod whiteout;
 
+pub use pending::{Pending, Redirects, Settled};
 pub use plan::{Devices, FileCapabilities, Form, OverlayXattrs, Skipped, Unpack, Unpacked};

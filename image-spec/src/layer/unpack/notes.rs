@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
+use serde::{Deserialize, Serialize};
+
 use super::fault::{Fault, Result};
 use super::name::Path;
 use super::pax::Time;
@@ -98,7 +100,7 @@ pub(super) fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// A hard link to a file that only lower layers can have.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LowerLink {
     pub(super) path: Path,
     pub(super) target: Path,

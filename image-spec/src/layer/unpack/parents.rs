@@ -159,6 +159,10 @@ impl Extract<'_> {
                 self.make_usable(&dir)?;
                 Ok(Step::Into(dir))
             }
+            Err(Errno::NOENT) if self.unpack.redirects.0.contains_key(&path) => {
+                let target = &self.unpack.redirects.0[&path];
+                Ok(Step::Link([b"/", target.as_slice()].concat()))
+            }
             Err(Errno::NOENT) if make => self.implicit(here, part, path).map(Step::Into),
             Err(Errno::NOENT) => Ok(Step::Missing),
             Err(Errno::NOTDIR | Errno::LOOP) => self.not_a_directory(here, part, path, make),

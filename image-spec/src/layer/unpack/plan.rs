@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::os::fd::BorrowedFd;
 
+use super::pending::{Pending, Redirects};
 use super::{extract, remove, stream};
 use crate::layer::{Ids, Limits};
 use crate::{Descriptor, Digest, Result};
@@ -67,6 +68,7 @@ pub struct Unpack {
     pub(super) limits: Limits,
     pub(super) capabilities: FileCapabilities,
     pub(super) accept_mislabelled: bool,
+    pub(super) redirects: Redirects,
 }
 
 /// A layer that was unpacked.
@@ -83,6 +85,8 @@ pub struct Unpacked {
     pub end_marker: bool,
     /// What could not be had here.
     pub skipped: Skipped,
+    /// What is complete only above the layers below; empty for [`Form::Plain`].
+    pub pending: Pending,
 }
 
 /// What was left out, by policy or as caller or file system do not allow it.
@@ -111,6 +115,7 @@ impl Unpack {
             limits: Limits::default(),
             capabilities: FileCapabilities::IfAllowed,
             accept_mislabelled: false,
+            redirects: Redirects::default(),
         }
     }
 
@@ -146,6 +151,14 @@ impl Unpack {
     #[must_use]
     pub fn accept_mislabelled(mut self, accept: bool) -> Self {
         self.accept_mislabelled = accept;
+        self
+    }
+
+    /// Puts what lies in some directories elsewhere, as [`Settled::Redirect`](super::Settled::Redirect) asks for. Adds to
+    /// what was given before.
+    #[must_use]
+    pub fn redirect(mut self, redirects: Redirects) -> Self {
+        self.redirects.extend(redirects);
         self
     }
 

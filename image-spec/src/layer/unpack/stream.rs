@@ -42,20 +42,22 @@ impl Chunks {
     }
 }
 
-/// The other ends.
-struct Filler {
+/// Buffers between two threads.
+pub(super) fn buffers() -> (Filler, Chunks) {
+    let (full_in, full_out) = sync_channel(CHUNKS);
+    let (empty_in, empty_out) = channel();
+    let filler = Filler { full: full_in, empty: empty_out, made: 0 };
+    (filler, Chunks { full: full_out, empty: empty_in })
+}
+
+/// The end of the buffers that fills them.
+pub(super) struct Filler {
     full: SyncSender<Chunk>,
     empty: Receiver<Vec<u8>>,
     made: usize,
 }
 
 impl Filler {
-    fn new() -> (Self, Chunks) {
-        let (full_in, full_out) = sync_channel(CHUNKS);
-        let (empty_in, empty_out) = channel();
-        (Self { full: full_in, empty: empty_out, made: 0 }, Chunks { full: full_out, empty: empty_in })
-    }
-
     /// A buffer to fill; `None` if the consumer has gone.
     fn buffer(&mut self) -> Option<Vec<u8>> {
         if let Ok(buffer) = self.empty.try_recv() {
@@ -84,20 +86,16 @@ impl Work<'_> {
         blob: impl Read + Send,
         consume: impl FnOnce(Chunks) -> Result<T>,
     ) -> Result<T> {
-        let (filler, chunks) = Filler::new();
+        let (filler, chunks) = buffers();
         thread::scope(|scope| {
             let decompression = scope.spawn(|| self.decompress(blob, filler));
             let consumed = consume(chunks);
-            let verified = match decompression.join() {
-                Ok(verified) => verified,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            conclude(verified, consumed)
+            conclude(join(decompression), consumed)
         })
     }
 
     /// The digest of the plain stream, `None` if the consumer has gone.
-    fn decompress(&self, blob: impl Read + Send, mut filler: Filler) -> Result<Option<Digest>> {
+    pub(super) fn decompress(&self, blob: impl Read + Send, mut filler: Filler) -> Result<Option<Digest>> {
         let compression = Compression::of(&self.descriptor.media_type)?;
         let mut blob = Blob::new(blob, self.descriptor, self.progress);
         let outcome = self.pump(compression, &mut blob, &mut filler);
@@ -148,8 +146,13 @@ pub(super) trait WithDiffId {
     fn set_diff_id(&mut self, diff_id: Digest);
 }
 
+/// What a thread came to; its panic is passed on.
+pub(super) fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// An error of the stream is the reason for one of its consumer, not the other way.
-fn conclude<T: WithDiffId>(verified: Result<Option<Digest>>, consumed: Result<T>) -> Result<T> {
+pub(super) fn conclude<T: WithDiffId>(verified: Result<Option<Digest>>, consumed: Result<T>) -> Result<T> {
     let diff_id = verified?;
     let mut value = consumed?;
     if let Some(diff_id) = diff_id {
