@@ -10,6 +10,7 @@ mod document;
 mod error;
 #[cfg(feature = "oci")]
 mod foreign;
+mod host;
 mod json;
 mod layer;
 mod media_type;
@@ -26,6 +27,7 @@ pub use document::{
     MAX_MANIFEST, Manifest, RootFs, chain_ids, read_document, resolve_image,
 };
 pub use error::{Error, Result};
+pub use host::{FileState, HostEntry, HostImage, HostPlan, HostSource};
 pub use layer::{
     Compression, CreateLayer, Created, Devices, FileCapabilities, Form, IdRange, Ids, LayerCompression,
     LayerIds, LayerTimes, Limits, OverlayXattrs, Pending, Redirects, Settled, Skipped, Unpack, Unpacked,

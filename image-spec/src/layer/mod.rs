@@ -7,6 +7,7 @@ mod limits;
 mod unpack;
 
 pub use compression::Compression;
+pub(crate) use create::{Archive, Entry, Kind, pack};
 pub use create::{CreateLayer, Created, LayerCompression, LayerIds, LayerTimes};
 pub use ids::{IdRange, Ids};
 pub use limits::Limits;

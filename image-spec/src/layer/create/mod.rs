@@ -19,6 +19,10 @@ use std::path::{Component, Path, PathBuf};
 
 pub use options::{LayerCompression, LayerIds, LayerTimes};
 
+pub(crate) use archive::Archive;
+pub(crate) use header::{Entry, Kind};
+pub(crate) use pipeline::pack;
+
 use crate::{Descriptor, Digest, Result};
 
 /// How a layer is made of a directory.

@@ -1,0 +1,5 @@
+//! Images made from the files of a host: what is in them, and that they run.
+
+mod made_up;
+mod real;
+mod support;
