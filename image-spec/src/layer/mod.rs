@@ -1,7 +1,7 @@
 //! Layers: archives that change a tree of files (image-spec, layer.md).
 
 mod compression;
-pub(crate) mod create;
+mod create;
 mod ids;
 mod limits;
 mod unpack;
