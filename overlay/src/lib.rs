@@ -2,6 +2,7 @@
 
 #![deny(unsafe_code)]
 
+mod changes;
 mod errno;
 mod error;
 mod mount;
@@ -10,6 +11,7 @@ mod sys;
 mod table;
 mod whiteout;
 
+pub use changes::{Change, ChangeKind, Changes, EntryType};
 pub use errno::Errno;
 pub use error::{Error, Result};
 pub use mount::{

@@ -26,7 +26,7 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 pub(crate) use name::{entry, fault};
-pub(crate) use xattr::get;
+pub(crate) use xattr::{get, names};
 
 /// Where overlayfs keeps its extended attributes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -6,10 +6,11 @@
 
 use super::name::fault;
 use crate::Result;
-use rustix::fs::{XattrFlags, lgetxattr, lsetxattr};
+use rustix::fs::{XattrFlags, lgetxattr, llistxattr, lsetxattr};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStringExt;
 
 /// More than the kernel's limits, `XATTR_SIZE_MAX` and `XATTR_LIST_MAX`.
 const MOST: usize = 64 * 1024;
@@ -50,6 +51,15 @@ pub(crate) fn get(
 ) -> Result<Option<Vec<u8>>> {
     let (path, attribute) = (path(dir, name), attribute.as_ref());
     read(|buffer| lgetxattr(&path, attribute, buffer)).map_err(|raw| fault("lgetxattr", name, raw))
+}
+
+/// The names of all attributes that the caller may see.
+pub(crate) fn names(dir: BorrowedFd<'_>, name: &OsStr) -> Result<Vec<OsString>> {
+    let path = path(dir, name);
+    let list = read(|buffer| llistxattr(&path, buffer)).map_err(|raw| fault("llistxattr", name, raw))?;
+    let list = list.unwrap_or_default();
+    let names = list.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    Ok(names.map(|name| OsString::from_vec(name.to_owned())).collect())
 }
 
 pub(crate) fn set(dir: BorrowedFd<'_>, name: &OsStr, attribute: &str, value: &[u8]) -> Result<()> {
