@@ -35,10 +35,10 @@ use std::os::unix::ffi::OsStringExt;
 /// let (upper, lower) = (tempfile::tempdir()?, tempfile::tempdir()?);
 /// fs::write(lower.path().join("old"), "1")?;
 /// fs::write(upper.path().join("new"), "2")?;
-/// let (upper, lower) = (File::open(&upper)?, File::open(&lower)?);
+/// let (upper, lowers) = (File::open(&upper)?, [File::open(&lower)?]);
 /// make_whiteout(&upper, "old")?;
 ///
-/// let changes = Changes::new(&upper, &[lower], XattrNamespace::Trusted);
+/// let changes = Changes::new(&upper, &lowers, XattrNamespace::Trusted);
 /// let found: Vec<_> = changes.map(|change| change.map(|change| (change.path, change.kind))).collect::<Result<_, _>>()?;
 /// assert_eq!(found, [("new".into(), ChangeKind::Added), ("old".into(), ChangeKind::Deleted)]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -154,7 +154,8 @@ pub fn make_xattr_whiteout(dir: impl AsFd, name: impl AsRef<OsStr>, xattrs: Xatt
         }
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = openat(dir, name, flags, Mode::empty()).map_err(|raw| fault("openat", name, raw))?;
+    // User attributes are only for those who may read and write the file.
+    let file = openat(dir, name, flags, Mode::RUSR | Mode::WUSR).map_err(|raw| fault("openat", name, raw))?;
     let attribute = xattrs.name("whiteout");
     let marked = rustix::fs::fsetxattr(&file, &*attribute, b"y", rustix::fs::XattrFlags::empty());
     marked.map_err(|raw| match unlinkat(dir, name, AtFlags::empty()) {
