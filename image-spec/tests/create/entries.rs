@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cofferdam_image_spec::{CreateLayer, Error, LayerIds, LayerTimes};
+use cofferdam_image_spec::{CreateLayer, Error, IdRange, LayerIds, LayerTimes};
 use rustix::fs::{CWD, FileType};
 
 use crate::support::{
@@ -107,12 +107,13 @@ fn owners_are_mapped_or_squashed_and_others_refused() {
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let squashed = layer(CreateLayer::tree().ids(LayerIds::Squash), dir.path());
     assert_eq!(squashed[0].ids, (0, 0));
-    let big = LayerIds::Map { uids: vec![(1 << 31, uid, 1)], gids: vec![(3_000_000, gid, 5)] };
+    let range = |container, host, count| IdRange { container, host, count };
+    let big = LayerIds::Map { uids: vec![range(1 << 31, uid, 1)], gids: vec![range(3_000_000, gid, 5)] };
     let mapped = layer(CreateLayer::tree().ids(big), dir.path());
     assert_eq!(mapped[0].records["uid"], "2147483648");
     assert_eq!(mapped[0].records["gid"], "3000000");
     assert_eq!(mapped[0].ids, (1 << 31, 3_000_000));
-    let other = LayerIds::Map { uids: vec![(0, uid, 1)], gids: vec![(0, gid + 1, 5)] };
+    let other = LayerIds::Map { uids: vec![range(0, uid, 1)], gids: vec![range(0, gid + 1, 5)] };
     let error = create(&CreateLayer::tree().ids(other), dir.path()).unwrap_err();
     assert!(matches!(&error, Error::Entry { entry, .. } if entry == Path::new("f")), "{error}");
     assert!(error.to_string().contains(&format!("group {gid}")), "{error}");

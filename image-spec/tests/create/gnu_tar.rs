@@ -13,7 +13,7 @@ use crate::skip;
 use crate::support::{chmod, create, link_to, mkdir, mknod, noise, odd, set_time, set_xattr, write};
 
 /// All that is in a tree: type, mode, owner, time, size, content or target, names of the same file.
-fn inventory(top: &Path) -> BTreeMap<Vec<u8>, String> {
+pub fn inventory(top: &Path) -> BTreeMap<Vec<u8>, String> {
     let (mut found, mut first, mut todo) = (BTreeMap::new(), BTreeMap::new(), vec![top.to_owned()]);
     while let Some(dir) = todo.pop() {
         let mut names = std::fs::read_dir(dir)
@@ -50,7 +50,7 @@ fn inventory(top: &Path) -> BTreeMap<Vec<u8>, String> {
     found
 }
 
-fn sample(top: &Path) {
+pub fn sample(top: &Path) {
     let at = |name: &str| top.join(name);
     let long = format!("long/{}/{}", "x".repeat(200), "y".repeat(250));
     mkdir(at(&long));

@@ -4,5 +4,6 @@ mod bytes;
 mod deep;
 mod entries;
 mod gnu_tar;
+mod round;
 mod support;
 mod upper;

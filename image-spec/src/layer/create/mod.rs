@@ -29,7 +29,7 @@ use crate::{Descriptor, Digest, Result};
 ///
 /// Entries come in the order of their names' bytes, a directory before what is in it. Names of owners are never written,
 /// a name for the owner means another one on each host. Of extended attributes `user.*`, `trusted.*` and file
-/// capabilities are. Sparse files are written with their holes, sockets are left out.
+/// capabilities are, and access control lists if owners are kept. Sparse files are written with their holes, sockets are left out.
 ///
 /// ```
 /// use std::os::fd::AsFd;

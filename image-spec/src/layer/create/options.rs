@@ -1,6 +1,6 @@
 //! What can be chosen when a layer is made.
 
-use crate::{Error, MediaType, Result};
+use crate::{Error, IdRange, MediaType, Result};
 
 /// How the archive is compressed. The bytes do not depend on the number of threads, but they do on the encoder: another
 /// version of it, or the feature `zstd-c`, may give others of the same content.
@@ -68,10 +68,10 @@ pub enum LayerIds {
     Squash,
     /// Those that the files' owners have in a container with these maps. A file of another owner is an error.
     Map {
-        /// Lines of a map of users: the first in the container, the first on the host, how many.
-        uids: Vec<(u32, u32, u32)>,
-        /// Lines of a map of groups.
-        gids: Vec<(u32, u32, u32)>,
+        /// Ranges of user ids.
+        uids: Vec<IdRange>,
+        /// Ranges of group ids.
+        gids: Vec<IdRange>,
     },
 }
 
@@ -97,7 +97,7 @@ impl LayerIds {
     /// Fails on lines that reach past the last id.
     pub(super) fn check(&self) -> Result<()> {
         let Self::Map { uids, gids } = self else { return Ok(()) };
-        for &(container, host, count) in uids.iter().chain(gids) {
+        for &IdRange { container, host, count } in uids.iter().chain(gids) {
             if container.checked_add(count).is_none() || host.checked_add(count).is_none() {
                 let line = format!("{container} {host} {count}");
                 return Err(Error::invalid("id map", line, "reaches past the last id"));
@@ -107,8 +107,8 @@ impl LayerIds {
     }
 }
 
-fn to_container(map: &[(u32, u32, u32)], id: u32) -> Option<u32> {
-    map.iter().find_map(|&(container, host, count)| {
+fn to_container(map: &[IdRange], id: u32) -> Option<u32> {
+    map.iter().find_map(|&IdRange { container, host, count }| {
         let offset = id.checked_sub(host).filter(|&offset| offset < count)?;
         container.checked_add(offset)
     })
@@ -129,14 +129,16 @@ mod tests {
 
     #[test]
     fn ids_are_those_of_the_container() {
-        let map = LayerIds::Map { uids: vec![(0, 1000, 1), (1, 100_000, 65_536)], gids: vec![(5, 7, 2)] };
+        let range = |container, host, count| IdRange { container, host, count };
+        let uids = vec![range(0, 1000, 1), range(1, 100_000, 65_536)];
+        let map = LayerIds::Map { uids, gids: vec![range(5, 7, 2)] };
         assert_eq!(map.uid(1000), Some(0));
         assert_eq!(map.uid(100_000), Some(1));
         assert_eq!(map.uid(165_535), Some(65_536));
         assert_eq!(map.uid(165_536), None);
         assert_eq!((map.gid(6), map.gid(7), map.gid(8), map.gid(9)), (None, Some(5), Some(6), None));
         assert!(map.check().is_ok());
-        let long = LayerIds::Map { uids: vec![(0, u32::MAX, 2)], gids: Vec::new() };
+        let long = LayerIds::Map { uids: vec![range(0, u32::MAX, 2)], gids: Vec::new() };
         assert!(long.check().is_err());
     }
 }

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::archive::Archive;
 use super::header::{Entry, Kind, refused};
 use super::walk::{DIRECTORY, Name, Walk, failed, file_type, inode, list, stat};
-use super::xattrs::{CAPABILITY, Inode, Marks, Xattrs, is_whiteout, read, unbound};
+use super::xattrs::{ACCESS_LIST, CAPABILITY, Inode, Marks, Xattrs, is_whiteout, read, unbound};
 use super::{CreateLayer, Form};
 use crate::Result;
 
@@ -199,19 +199,20 @@ impl<'a, 'b> Tree<'a, 'b> {
         if !self.upper() && found.marks.any() {
             return Err(self.refused("has marks of overlay: the tree is an upper directory"));
         }
-        for (name, value) in &mut found.kept {
-            if name == CAPABILITY
-                && let Some(plain) =
-                    unbound(value, |id| self.options.ids.uid(id).filter(|_| self.renumbers()))
-            {
-                *value = plain;
-            }
+        if self.options.ids != super::LayerIds::Keep {
+            self.renumber(&mut found);
         }
         Ok(found)
     }
 
-    fn renumbers(&self) -> bool {
-        self.options.ids != super::LayerIds::Keep
+    /// Access control lists name owners, and capabilities of files can be bound to one.
+    fn renumber(&self, found: &mut Xattrs) {
+        found.kept.retain(|(name, _)| !name.starts_with(ACCESS_LIST));
+        for (_, value) in found.kept.iter_mut().filter(|(name, _)| name == CAPABILITY) {
+            if let Some(plain) = unbound(value, |id| self.options.ids.uid(id)) {
+                *value = plain;
+            }
+        }
     }
 
     /// The entry of what is at the walk's path.

@@ -78,16 +78,16 @@ pub(super) struct Xattrs {
     pub(super) marks: Marks,
 }
 
-/// Reads those that a layer can carry to another host: `user.*`, `trusted.*` and the capabilities of a file. Labels,
-/// signatures and ACLs belong to the host they are on.
+/// Reads those that a layer can carry to another host: `user.*`, `trusted.*`, access control lists and the capabilities
+/// of a file. Labels and signatures belong to the host they are on.
 pub(super) fn read(inode: &Inode<'_>) -> Result<Xattrs> {
     let mut found = Xattrs::default();
     for name in names(inode)?.split_inclusive(|&byte| byte == 0) {
         let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
         let text = name.to_bytes();
         let overlay = text.strip_prefix(b"trusted.overlay.").or_else(|| text.strip_prefix(b"user.overlay."));
-        let carried = text.starts_with(b"user.") || text.starts_with(b"trusted.") || text == CAPABILITY;
-        if !carried {
+        let carried = [&b"user."[..], b"trusted.", ACCESS_LIST, CAPABILITY];
+        if !carried.iter().any(|prefix| text.starts_with(prefix)) {
             continue;
         }
         let Some(value) = value(inode, name)? else { continue };
@@ -105,6 +105,8 @@ pub(super) fn is_whiteout(inode: &Inode<'_>) -> Result<bool> {
 }
 
 pub(super) const CAPABILITY: &[u8] = b"security.capability";
+/// `system.posix_acl_access` and `system.posix_acl_default`.
+pub(super) const ACCESS_LIST: &[u8] = b"system.posix_acl_";
 
 /// File capabilities as they are in a container whose root is the one they are bound to: the form of version 2, without
 /// an id of the host. `None` if they are not bound to an id, or to one that `to_container` does not make root.
