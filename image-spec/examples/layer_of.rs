@@ -1,7 +1,11 @@
 //! A layer of a directory, to standard output; what it is, to standard error. The same directory gives the same bytes.
 //!
-//! `layer_of DIR > layer.tar.gz`, or `layer_of --upper DIR` for the changes in an upper directory of overlay.
+//! With `--upper` the directory is an upper one of overlay, and the layer its changes.
 //! Needs no privileges but to read the files.
+//!
+//! ```sh
+//! cargo run -p cofferdam-image-spec --example layer_of -- DIR > layer.tar.gz
+//! ```
 
 use std::error::Error;
 use std::fs::File;
@@ -26,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Ok(seconds) = std::env::var("SOURCE_DATE_EPOCH") {
         layer = layer.times(LayerTimes::Clamp(seconds.parse()?)).ids(LayerIds::Squash);
     }
-    let created = layer.create(File::open(dir)?.as_fd(), stdout().lock())?;
+    let created = layer.create(File::open(dir)?.as_fd(), stdout())?;
     let (descriptor, diff_id) = (&created.descriptor, &created.diff_id);
     eprintln!("{} {} {} bytes", descriptor.media_type, descriptor.digest, descriptor.size);
     eprintln!("{} entries, diff id {diff_id}, {} bytes", created.entries, created.bytes);
