@@ -1,5 +1,7 @@
 //! What the integration tests share: mount namespaces of their own, directories, reasons to skip.
-#![allow(dead_code, reason = "each test binary uses a part of this")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of this")]
+
+mod dirs;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,6 +13,8 @@ use std::process::Command;
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, unshare};
 use rustix::fs::{Dir, Mode, OFlags};
+
+pub use dirs::{Dirs, METHODS, has, methods, mount_again};
 
 /// Ends the test with a printed reason; fails instead where everything is required.
 #[macro_export]
