@@ -42,7 +42,7 @@ pub use store::{
 };
 pub use transport::{
     Copied, CopyOptions, Destination, DockerArchive, DockerArchiveWriter, Layout, Location, OciArchive,
-    OciArchiveWriter, Offer, Progress, Source, Tarball, copy, select,
+    OciArchiveWriter, Offer, Progress, Source, Tarball, TarballWriter, copy, select,
 };
 
 #[cfg(doctest)]

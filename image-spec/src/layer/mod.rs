@@ -4,6 +4,7 @@ mod compression;
 mod create;
 mod ids;
 mod limits;
+pub(crate) mod squash;
 mod unpack;
 
 pub use compression::Compression;

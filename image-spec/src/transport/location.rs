@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use crate::{
     Destination, DockerArchive, DockerArchiveWriter, Error, Layout, OciArchive, OciArchiveWriter, Result,
-    Source, Tarball,
+    Source, Tarball, TarballWriter,
 };
 
 /// A place and, where it holds several images, the name of one in it.
@@ -149,7 +149,8 @@ impl Location {
             Self::Layout { path, .. } => Box::new(Layout::create(path)?),
             Self::OciArchive { path, .. } => Box::new(OciArchiveWriter::create(path)?),
             Self::DockerArchive { path, .. } => Box::new(DockerArchiveWriter::create(path)?),
-            Self::Tarball { .. } | Self::Store { .. } | Self::Host => return Err(self.unsupported()),
+            Self::Tarball { path } => Box::new(TarballWriter::create(path)?),
+            Self::Store { .. } | Self::Host => return Err(self.unsupported()),
         })
     }
 

@@ -2,7 +2,6 @@
 
 mod archive;
 mod copy;
-mod decode;
 mod docker_archive;
 pub(crate) mod files;
 mod layout;
@@ -22,7 +21,7 @@ pub use layout::Layout;
 pub use location::Location;
 pub use oci_archive::{OciArchive, OciArchiveWriter};
 pub use select::select;
-pub use tarball::Tarball;
+pub use tarball::{Tarball, TarballWriter};
 
 /// The name of an image within its place, and the descriptor of its manifest or index.
 #[derive(Clone, Debug, PartialEq, Eq)]

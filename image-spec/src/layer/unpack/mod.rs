@@ -17,7 +17,10 @@ mod plan;
 mod remove;
 mod stream;
 mod tree;
+mod visit;
 mod whiteout;
+
+pub(crate) use visit::{Said, visit};
 
 pub use pending::{Pending, Redirects, Settled};
 pub use plan::{Devices, FileCapabilities, Form, OverlayXattrs, Skipped, Unpack, Unpacked};

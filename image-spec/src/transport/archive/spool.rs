@@ -11,10 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::{self, FileType, Mode, OFlags};
 
 use super::Content;
-use crate::transport::decode::{self, Compression};
 use crate::transport::files::{self, At as _, Part};
 use crate::transport::verify;
-use crate::{Descriptor, Digest, Error, Result};
+use crate::{Compression, Descriptor, Digest, Error, Result};
 
 /// A compressed archive may have at least so many bytes decompressed,
 const ALWAYS: u64 = 4 << 30;
@@ -33,11 +32,11 @@ pub(crate) fn seekable(path: &Path) -> Result<File> {
     let size = file.metadata().map_err(|error| error.at("stat", path))?.len();
     let mut reader = BufReader::with_capacity(128 << 10, Part::new(&file, 0, size));
     let beginning = reader.fill_buf().map_err(|error| error.at("read", path))?;
-    let compression = Compression::of(beginning);
+    let compression = Compression::detect(beginning);
     if compression == Compression::None {
         return Ok(file);
     }
-    spooled(decode::decoder(reader, compression), limit(size))
+    spooled(compression.decoder(reader).map_err(|error| error.at("read", path))?, limit(size))
 }
 
 /// Opens a regular file, or copies a pipe to one without a name.

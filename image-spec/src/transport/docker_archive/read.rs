@@ -6,11 +6,10 @@ use std::path::Path;
 
 use super::{Item, LIST, MOST_LIST};
 use crate::transport::archive::{self, Archive, Content};
-use crate::transport::decode::{self, Compression};
 use crate::transport::layout::format;
 use crate::{
-    Algorithm, Descriptor, Digest, Document, Error, HashingReader, ImageConfig, MAX_CONFIG, Manifest,
-    MediaType, Offer, Result, Source,
+    Algorithm, Compression, Descriptor, Digest, Document, Error, HashingReader, ImageConfig, MAX_CONFIG,
+    Manifest, MediaType, Offer, Result, Source,
 };
 
 /// An archive of images without manifests that is read.
@@ -130,7 +129,7 @@ impl Reader {
             return Ok(layer.clone());
         }
         let beginning = self.beginning(place)?;
-        let (media_type, digest) = match Compression::of(&beginning) {
+        let (media_type, digest) = match Compression::detect(&beginning) {
             Compression::None => (MediaType::OCI_LAYER, diff_id.clone()),
             Compression::Gzip => (MediaType::OCI_LAYER_GZIP, self.compressed(place, diff_id)?),
             Compression::Zstd => (MediaType::OCI_LAYER_ZSTD, self.compressed(place, diff_id)?),
@@ -151,9 +150,9 @@ impl Reader {
         let stream = |source| Error::Stream { what: "compressed layer", source };
         let outer = HashingReader::new(self.archive.part(place), Algorithm::Sha256);
         let mut outer = BufReader::with_capacity(128 << 10, outer);
-        let compression = Compression::of(&self.beginning(place)?);
+        let compression = Compression::detect(&self.beginning(place)?);
         let limit = archive::limit(place.size);
-        let inner = decode::decoder(&mut outer, compression).take(limit + 1);
+        let inner = compression.decoder(&mut outer).map_err(stream)?.take(limit + 1);
         let mut inner = HashingReader::new(inner, diff_id.algorithm());
         std::io::copy(&mut inner, &mut std::io::sink()).map_err(stream)?;
         let (found, size) = inner.finish();

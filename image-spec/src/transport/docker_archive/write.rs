@@ -10,11 +10,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Item, LIST};
 use crate::transport::archive::{self, ArchiveWriter, Spool};
-use crate::transport::decode::{self, Compression};
 use crate::transport::files::{self, At as _, Replacement};
 use crate::{
-    Descriptor, Destination, Digest, Document, Error, HashingReader, ImageConfig, Layer, MAX_CONFIG,
-    MAX_MANIFEST, Manifest, Reference, Result, json,
+    Compression, Descriptor, Destination, Digest, Document, Error, HashingReader, ImageConfig, Layer,
+    MAX_CONFIG, MAX_MANIFEST, Manifest, Reference, Result, json,
 };
 
 /// An archive that `docker load`, `podman load` and skopeo read.
@@ -114,8 +113,8 @@ impl DockerArchiveWriter {
         let content = self.spool.open(blob)?;
         let limit = archive::limit(content.left());
         let mut content = BufReader::with_capacity(128 << 10, content);
-        let compression = Compression::of(content.fill_buf().map_err(stream)?);
-        let content = decode::decoder(content, compression).take(limit + 1);
+        let compression = Compression::detect(content.fill_buf().map_err(stream)?);
+        let content = compression.decoder(content).map_err(stream)?.take(limit + 1);
         let mut content = HashingReader::new(content, diff_id.algorithm());
         writer.stream(&layer_name(diff_id), &mut content)?;
         match content.finish() {

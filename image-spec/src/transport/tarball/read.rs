@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use tar_core::{HEADER_SIZE, Header};
 
 use crate::transport::archive;
-use crate::transport::decode::{self, Compression};
 use crate::transport::files::{At as _, Part};
 use crate::{
-    Algorithm, Descriptor, Digest, Document, Error, Execution, HashingReader, ImageConfig, Manifest,
-    MediaType, Offer, Platform, Result, Source,
+    Algorithm, Compression, Descriptor, Digest, Document, Error, Execution, HashingReader, ImageConfig,
+    Manifest, MediaType, Offer, Platform, Result, Source,
 };
 
 /// A tar archive of a root, not compressed or by gzip or zstd, as an image of one layer.
@@ -115,10 +114,10 @@ fn digests(file: &File, size: u64) -> Result<(&'static str, Digest, Digest)> {
     let stream = |source| Error::Stream { what: "archive", source };
     let outer = HashingReader::new(Part::new(file, 0, size), Algorithm::Sha256);
     let mut outer = BufReader::with_capacity(128 << 10, outer);
-    let compression = Compression::of(outer.fill_buf().map_err(stream)?);
+    let compression = Compression::detect(outer.fill_buf().map_err(stream)?);
     let limit = archive::limit(size);
-    let mut inner =
-        HashingReader::new(decode::decoder(&mut outer, compression).take(limit + 1), Algorithm::Sha256);
+    let inner = compression.decoder(&mut outer).map_err(stream)?;
+    let mut inner = HashingReader::new(inner.take(limit + 1), Algorithm::Sha256);
     let mut beginning = [0; HEADER_SIZE];
     inner.read_exact(&mut beginning).map_err(|_| not_an_archive())?;
     if beginning != [0; HEADER_SIZE] {
