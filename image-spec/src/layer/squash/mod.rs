@@ -7,12 +7,14 @@
 mod tree;
 
 use std::io::{Read, Write};
+use std::num::NonZeroUsize;
 
 use self::tree::{Names, Thing, Tree};
-use crate::layer::Limits;
 use crate::layer::create::archive::Archive;
 use crate::layer::create::header::{Entry, Kind};
+use crate::layer::create::pipeline::pack;
 use crate::layer::unpack::{Said, visit};
+use crate::layer::{LayerCompression, Limits};
 use crate::{Error, Layer, Result};
 
 /// How much is copied at once.
@@ -22,7 +24,18 @@ const CHUNK: usize = 64 << 10;
 pub(crate) type Open<'o> = dyn Fn(&Layer) -> Result<Box<dyn Read + Send + 'o>> + 'o;
 
 /// Writes what the layers make together, the lowest layer's entries first.
-pub(crate) fn squash(layers: &[Layer], limits: &Limits, open: &Open<'_>, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn squash(
+    layers: &[Layer],
+    limits: &Limits,
+    open: &Open<'_>,
+    compression: LayerCompression,
+    sink: impl Write + Send,
+) -> Result<()> {
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    pack(sink, compression, threads, |out| plain(layers, limits, open, out)).map(drop)
+}
+
+fn plain(layers: &[Layer], limits: &Limits, open: &Open<'_>, out: &mut dyn Write) -> Result<()> {
     let (mut names, bare) = names(layers, limits, open)?;
     let mut archive = Archive::new(out);
     for (number, layer) in layers.iter().enumerate() {

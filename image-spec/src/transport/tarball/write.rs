@@ -2,12 +2,10 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read};
-use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::layer::create::pipeline;
 use crate::layer::squash::squash;
 use crate::transport::archive::Spool;
 use crate::transport::files::{self, At as _, Replacement};
@@ -125,14 +123,11 @@ impl Destination for TarballWriter {
             image.ok_or_else(|| Error::invalid("archive", self.path.to_string_lossy(), "has no image"))?;
         let layers = self.layers(&self.manifest(&image)?)?;
         let new = Replacement::new(self.directory.as_fd(), &self.name)?;
-        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let target = io::BufWriter::with_capacity(128 << 10, new.file());
         let open = |layer: &crate::Layer| -> Result<Box<dyn Read + Send>> {
             Ok(Box::new(self.spool.open(&layer.descriptor.digest)?))
         };
-        let written = pipeline::pack(target, self.compression, threads, |out| {
-            squash(&layers, &self.limits, &open, out)
-        });
+        let written = squash(&layers, &self.limits, &open, self.compression, target);
         written.map_err(|error| match error {
             Error::Stream { what: "archive", source } => source.at("write", &self.path),
             other => other,
