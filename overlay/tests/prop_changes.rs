@@ -81,7 +81,7 @@ impl Model {
     }
 
     fn remove(&mut self, path: &Path) {
-        self.below(path).iter().for_each(|path| drop(self.nodes.remove(path)));
+        self.nodes.retain(|key, _| !key.starts_with(path));
         self.touch_parent(path);
     }
 
