@@ -143,6 +143,7 @@ mod tests {
             Ok(())
         })
         .unwrap();
+        fs::set_permissions(at.join("closed"), fs::Permissions::from_mode(0o700)).unwrap();
         seen.sort();
         assert_eq!(seen, ["a", "a/b", "a/b/c", "a/b/file", "a/d", "a/d/root", "a/d/same", "closed"]);
 

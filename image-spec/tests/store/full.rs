@@ -37,14 +37,14 @@ fn a_full_disk() {
     // Each size stops the import somewhere else: in a blob, in a layer, in a document.
     for kilobytes in [200, 600, 1000, 1400, 1700] {
         let script = format!(
-            r#"store="$1"; shift; old="$(mktemp -d)"
-            mount -t tmpfs -o size={kilobytes}k,mode=700 none "$old"; cp -a "$store/." "$old"
-            mount --move "$old" "$store"; rmdir "$old"
-            find "$store" | sort > /dev/shm/cofferdam-$$-before
+            r#"store="$1"; shift; aside="$(mktemp -d)"; trap 'rm -rf "$aside"' EXIT
+            cp -a "$store" "$aside/store"
+            mount -t tmpfs -o size={kilobytes}k,mode=700 none "$store"
+            cp -a "$aside/store/." "$store"
+            find "$store" | sort > "$aside/before"
             "$@"
-            find "$store" | sort > /dev/shm/cofferdam-$$-after
-            result=0; cmp /dev/shm/cofferdam-$$-before /dev/shm/cofferdam-$$-after || result=1
-            rm /dev/shm/cofferdam-$$-*; exit $result"#
+            find "$store" | sort > "$aside/after"
+            cmp "$aside/before" "$aside/after""#
         );
         let work = "full x 10 20000 1 2 3 4 5";
         let Some((well, told)) = in_own_mounts(&script, &place.path(""), work) else { return };
