@@ -68,7 +68,7 @@ impl Store {
         if jobs.is_empty() && missing.is_empty() {
             return Ok(());
         }
-        Making::new(self, source, options)?.make(&jobs, &missing)
+        Making::new(self, source, options)?.make(&jobs, &missing, &chain)
     }
 
     /// Unpacks all layers of an image anew, from the store's blobs, beside those that are there.
@@ -80,7 +80,7 @@ impl Store {
             |(position, (layer, chain_id))| Job { position, layer, chain_id, fetch: false, unpack: true };
         let jobs: Vec<_> = layers.map(job).collect();
         let options = ImportOptions::new();
-        Making::new(self, None, &options)?.remake(&jobs)
+        Making::new(self, None, &options)?.remake(&jobs, &chain)
     }
 
     /// Locks the layers that are not there, from the lowest.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,7 +17,11 @@ use super::options::ImportOptions;
 use super::remove::remove;
 use super::scratch::Scratch;
 use super::tee::Tee;
-use crate::{Descriptor, Digest, Error, Layer, Result, Source, Unpack, Unpacked};
+use crate::{Descriptor, Digest, Error, Layer, Result, Settled, Source, Unpack, Unpacked};
+
+/// How often a layer is unpacked again at most, as directories of it turn out to be links below. The kernel follows as
+/// many links.
+const ROUNDS: u64 = 40;
 
 /// A layer of which something is missing: its blob, its directory or both.
 #[derive(Debug)]
@@ -66,14 +70,19 @@ impl<'a> Making<'a> {
     }
 
     /// Makes what is missing and publishes it.
-    pub(super) fn make(self, jobs: &[Job<'_>], documents: &[(Descriptor, &[u8])]) -> Result<()> {
+    pub(super) fn make(
+        self,
+        jobs: &[Job<'_>],
+        documents: &[(Descriptor, &[u8])],
+        chain: &[Digest],
+    ) -> Result<()> {
         // A blob that is there twice is read once; the others are unpacked from the file.
         let mut seen = HashSet::new();
         let (first, again): (Vec<_>, Vec<_>) =
             jobs.iter().partition(|job| seen.insert(&job.layer.descriptor.digest));
         let mut made = self.run(&first)?;
         made.extend(self.run(&again)?);
-        self.settle(jobs, &made)?;
+        self.settle(jobs, made, chain)?;
         for (descriptor, bytes) in documents {
             fill(&self.scratch, &blob_name(&descriptor.digest), descriptor, &mut &**bytes)?;
         }
@@ -90,9 +99,9 @@ impl<'a> Making<'a> {
     }
 
     /// Makes the layers and keeps them to be looked at.
-    pub(super) fn remake(self, jobs: &[Job<'_>]) -> Result<Remade> {
+    pub(super) fn remake(self, jobs: &[Job<'_>], chain: &[Digest]) -> Result<Remade> {
         let made = self.run(&jobs.iter().collect::<Vec<_>>())?;
-        self.settle(jobs, &made)?;
+        self.settle(jobs, made, chain)?;
         Ok(Remade { scratch: self.scratch })
     }
 
@@ -210,22 +219,61 @@ impl<'a> Making<'a> {
         Ok(diff)
     }
 
-    /// Writes the records of the layers that were made.
-    fn settle(&self, jobs: &[Job<'_>], made: &BTreeMap<usize, Unpacked>) -> Result<()> {
-        for (job, unpacked) in jobs.iter().filter_map(|job| Some((job, made.get(&job.position)?))) {
-            let record = LayerRecord {
-                version: LayerRecord::VERSION,
-                chain_id: job.chain_id.clone(),
-                diff_id: job.layer.diff_id.clone(),
-                blob: job.layer.descriptor.digest.clone(),
-                boot: self.store.boot().to_owned(),
-                synced: false,
-                entries: unpacked.entries,
-                bytes: unpacked.bytes,
+    /// Completes the layers above those below them, from the lowest, and writes their records.
+    fn settle(&self, jobs: &[Job<'_>], made: BTreeMap<usize, Unpacked>, chain: &[Digest]) -> Result<()> {
+        let Some(top) = made.keys().next_back().copied() else { return Ok(()) };
+        let mut made = made;
+        let mut lowers: Vec<Dir> = Vec::new();
+        for (position, chain_id) in chain.iter().enumerate().take(top + 1) {
+            let job = jobs.iter().find(|job| job.position == position);
+            let diff = match (job, made.remove(&position)) {
+                (Some(job), Some(unpacked)) => {
+                    let settled = self.settle_one(job, unpacked, &lowers);
+                    settled.map_err(|error| in_layer(error, &job.layer.descriptor.digest))?
+                }
+                _ => self.present(chain_id)?,
             };
-            record.write(&self.scratch.dir().open(&layer_name(job.position))?)?;
+            lowers.push(diff);
         }
         Ok(())
+    }
+
+    fn settle_one(&self, job: &Job<'_>, mut unpacked: Unpacked, lowers: &[Dir]) -> Result<Dir> {
+        let below: Vec<BorrowedFd<'_>> = lowers.iter().rev().map(AsFd::as_fd).collect();
+        let mut unpack = self.unpacker();
+        for _ in 0..ROUNDS {
+            let dir = self.scratch.dir().open(&layer_name(job.position))?;
+            let diff = dir.open(DIFF)?;
+            match unpacked.pending.settle(diff.as_fd(), &below)? {
+                Settled::Complete => {
+                    self.record(job, &unpacked).write(&dir)?;
+                    return Ok(diff);
+                }
+                Settled::Redirect(redirects) => unpack = unpack.redirect(redirects),
+            }
+            unpacked = self.unpack(job, &unpack)?;
+        }
+        Err(Error::Limit { what: "number of links that directories of a layer lead through", limit: ROUNDS })
+    }
+
+    fn record(&self, job: &Job<'_>, unpacked: &Unpacked) -> LayerRecord {
+        LayerRecord {
+            version: LayerRecord::VERSION,
+            chain_id: job.chain_id.clone(),
+            diff_id: job.layer.diff_id.clone(),
+            blob: job.layer.descriptor.digest.clone(),
+            boot: self.store.boot().to_owned(),
+            synced: false,
+            entries: unpacked.entries,
+            bytes: unpacked.bytes,
+        }
+    }
+
+    /// The files of a layer that was there before.
+    fn present(&self, chain_id: &Digest) -> Result<Dir> {
+        let missing = || Error::Missing { what: "layer", name: chain_id.to_string() };
+        let (dir, _) = self.store.layer(chain_id)?.ok_or_else(missing)?;
+        dir.open(DIFF)
     }
 }
 

@@ -11,7 +11,7 @@ use cofferdam_image_spec::{
 };
 
 use crate::fixture::{Counting, Place, image, layer, options, source, tree, trees};
-use crate::places::{Image, blob, gzip, put, zstd};
+use crate::places::{Image, Tar, blob, gzip, put, zstd};
 
 #[test]
 fn an_import_makes_blobs_layers_and_a_name() {
@@ -221,4 +221,32 @@ fn names_that_cannot_be() {
         assert!(matches!(place.import(&image, name), Err(Error::Invalid { .. })), "{name:?}");
     }
     assert_eq!(place.names(), before);
+}
+
+#[test]
+fn layers_are_complete_above_those_below_them() {
+    let place = Place::new();
+    let below = Tar::default()
+        .directory("usr/")
+        .directory("usr/lib/")
+        .file("usr/lib/below", b"below")
+        .symlink("lib", "usr/lib")
+        .end();
+    // A directory that is a link below, and a hard link to a file of the layer below.
+    let above = Tar::default().file("lib/above", b"above").link("usr/linked", "usr/lib/below").end();
+    let image = Image::new(&[below, above, Tar::default().file("lib/top", b"top").end()]);
+    let stored = place.import(&image, "linked").unwrap();
+    let lowers = stored.lower_paths().unwrap();
+    assert_eq!(fs::read(lowers[0].join("usr/lib/top")).unwrap(), b"top");
+    assert_eq!(fs::read(lowers[1].join("usr/lib/above")).unwrap(), b"above");
+    assert_eq!(fs::read(lowers[1].join("usr/linked")).unwrap(), b"below");
+    assert!(fs::symlink_metadata(lowers[1].join("lib")).is_err(), "the link of the layer below stays one");
+    // Only the topmost is made again, above those that are there.
+    let expected = trees(&stored);
+    fs::remove_file(lowers[0].parent().unwrap().join("layer.json")).unwrap();
+    assert_eq!(trees(&stored), expected);
+    let deep = cofferdam_image_spec::VerifyOptions { deep: true, repair: false };
+    let report = place.store.verify(deep).unwrap();
+    assert!(report.damages.is_empty(), "{report:?}");
+    place.assert_tidy();
 }

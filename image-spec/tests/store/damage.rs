@@ -8,7 +8,7 @@ use cofferdam_image_spec::{Descriptor, Error, Source, VerifyOptions};
 use serde_json::Value;
 
 use crate::fixture::{Place, image, trees};
-use crate::places::{Image, blob};
+use crate::places::{Image, Tar, blob};
 
 const DEEP: VerifyOptions = VerifyOptions { deep: true, repair: false };
 const REPAIR: VerifyOptions = VerifyOptions { deep: true, repair: true };
@@ -179,4 +179,14 @@ fn blobs_that_are_links_pipes_or_directories_are_not_read() {
     place.import(&image, "one").unwrap();
     fs::remove_file(kept).unwrap();
     place.assert_tidy();
+}
+
+#[test]
+fn a_deep_look_knows_directories_without_an_entry() {
+    let place = Place::new();
+    let layers = [Tar::default().file("a/b/c", b"1").end(), Tar::default().file("a/d/e", b"2").end()];
+    place.import(&Image::new(&layers), "one").unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let report = place.store.verify(DEEP).unwrap();
+    assert!(report.damages.is_empty(), "{report:?}");
 }
