@@ -1,15 +1,6 @@
 //! Images kept on disk: an OCI image layout with the unpacked layers beside it.
 //!
-//! A store is a directory that only its owner can enter, as layers contain setuid programs:
-//!
-//! | name | what it is |
-//! |---|---|
-//! | `store.json` | the version of this form, and which kind of whiteouts the layers have |
-//! | `oci-layout`, `index.json`, `blobs/ALG/HEX` | an image layout as other tools know it; names are annotations |
-//! | `layers/ALG/HEX/{diff/,layer.json}` | unpacked layers by chain id, and what is known of each |
-//! | `containers/NAME/{upper/,work/,image.json}` | roots that are kept, each on an image |
-//! | `tmp/NAME/` | what is being made, locked while its maker lives |
-//! | `locks/` | files to lock |
+//! How it is laid out is told at [`Store`].
 //!
 //! # Several processes
 //! Every lock is a `flock(2)`, which ends with its holder. They are taken in this order:

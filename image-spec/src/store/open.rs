@@ -20,7 +20,21 @@ const MOST: u64 = 64 * 1024;
 
 /// Images kept in a directory.
 ///
-/// Clones are the same store. See the [module](self) for how it is laid out, and what happens when several processes use it.
+/// A store is a directory that only its owner can enter, as layers contain setuid programs:
+///
+/// | name | what it is |
+/// |---|---|
+/// | `store.json` | the version of this form, and which kind of whiteouts the layers have |
+/// | `oci-layout`, `index.json`, `blobs/ALG/HEX` | an image layout as other tools know it; names are annotations |
+/// | `layers/ALG/HEX/{diff/,layer.json}` | unpacked layers by chain id, and what is known of each |
+/// | `containers/NAME/{upper/,work/,image.json}` | roots that are kept, each on an image |
+/// | `tmp/NAME/` | what is being made, locked while its maker lives |
+/// | `locks/` | files to lock |
+///
+/// Several processes and threads can use a store at once, and each can be killed at any instant: what counts is whole and
+/// verified, and the next who writes removes the rest. Blobs, documents and names are synced to disk before they count. An
+/// unpacked layer counts during the boot in which it was made, and later only if [`Store::sync`] was called since;
+/// otherwise it is made again from its blob. Clones are the same store.
 #[derive(Clone, Debug)]
 pub struct Store {
     inner: Arc<Inner>,
