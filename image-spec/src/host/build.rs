@@ -73,6 +73,10 @@ impl HostPlan {
 
     fn add(&self, archive: &mut Archive<'_>, entry: &HostEntry, buffer: &mut [u8]) -> Result<()> {
         let path = entry.path.strip_prefix("/").unwrap_or(&entry.path);
+        if path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".wh.")) {
+            let reason = "has a name that means a deletion in a layer";
+            return Err(Error::Entry { entry: path.into(), reason: reason.into() });
+        }
         let mode = u16::try_from(entry.mode & 0o7777).unwrap_or(0);
         let head = |kind| Entry::new(path.as_os_str().as_bytes(), kind, mode);
         match &entry.source {

@@ -11,7 +11,7 @@ mod search;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 pub use plan::{FileState, HostEntry, HostPlan, HostSource};
 
@@ -180,7 +180,10 @@ impl HostImage {
         replace: bool,
     ) -> Result<()> {
         let wrong = || Error::invalid("path", path.to_string_lossy(), "is not an absolute path of a file");
-        let name = path.file_name().filter(|_| path.is_absolute()).ok_or_else(wrong)?;
+        let plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+        let right =
+            path.is_absolute() && path.components().all(plain) && !path.as_os_str().as_bytes().contains(&0);
+        let name = path.file_name().filter(|_| right).ok_or_else(wrong)?;
         let mut dir = PathBuf::from("/");
         for part in path.parent().into_iter().flat_map(Path::components).skip(1) {
             dir.push(part);

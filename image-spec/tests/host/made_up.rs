@@ -190,9 +190,12 @@ fn files_contents_and_the_base_are_added() {
     let text = plan.to_string();
     assert!(text.contains("1777 dir  /tmp\n") && text.contains("0777 link /var/data -> ../srv\n"), "{text}");
 
-    for wrong in ["relative", "/", "/etc/.."] {
+    for wrong in ["relative", "/", "/etc/..", "/new/../x", "/nul\0"] {
         assert!(made.image().content(wrong, 0, "").plan().is_err(), "{wrong}");
     }
+    let error =
+        made.image().content("/.wh.x", 0, "").plan().unwrap().write(std::io::sink(), Default::default());
+    assert!(matches!(error, Err(Error::Entry { .. })), "{error:?}");
     assert!(made.image().file("/etc").plan().is_err());
     assert!(made.image().file("/none").plan().is_err());
 }

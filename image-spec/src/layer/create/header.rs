@@ -60,7 +60,7 @@ impl Entry {
         let name = self.name();
         let records = self.records(&name)?;
         if !records.is_empty() {
-            let body = records.iter().flat_map(|(key, value)| record(key, value)).collect::<Vec<_>>();
+            let body = records.iter().map(|(key, value)| record(key, value)).collect::<Vec<_>>().concat();
             out.extend_from_slice(self.extension(body.len() as u64)?.as_slice());
             out.extend_from_slice(&body);
             out.resize(out.len().next_multiple_of(BLOCK), 0);
