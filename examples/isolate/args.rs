@@ -8,6 +8,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args as Group, Parser, ValueEnum};
 use cofferdam::cgroups::{Bytes, Unified};
+use cofferdam::image::Location;
 use cofferdam::{CapabilitySet, ClockOffset, IdMap, Namespaces};
 
 use crate::failure::Failure;
@@ -25,6 +26,9 @@ Examples:
   isolate --memory 64M --pids 32 --cpus 0.5 sh
                                           at most that much
   isolate --root /srv/alpine --init sh    another root, an init as process 1
+  isolate --image docker-archive:debian.tar apt-get --version
+                                          in the files of an image
+  isolate --image host -- sh              in a few files of this host
   isolate --explain --root /srv/alpine sh the steps, without doing them
 
 Files: the host's are read-only inside; /tmp, /run, /dev, /proc and /sys are
@@ -74,10 +78,22 @@ pub struct Args {
 #[command(next_help_heading = "Files")]
 pub struct Files {
     /// The directory that is / inside [default: the host's files, read-only]
-    #[arg(long, value_name = "DIR", value_parser = OsStringValueParser::new().try_map(values::path))]
+    #[arg(long, value_name = "DIR", group = "new_root")]
+    #[arg(value_parser = OsStringValueParser::new().try_map(values::path))]
     pub root: Option<PathBuf>,
-    /// Make DIR read-only
-    #[arg(long, requires = "root")]
+    /// The image that is / inside: oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME],
+    /// tarball:FILE, store:NAME, or host for one made of this host's shell. Changes are discarded
+    #[arg(long, value_name = "SRC", group = "new_root")]
+    #[arg(value_parser = OsStringValueParser::new().try_map(Location::parse))]
+    pub image: Option<Location>,
+    /// Keep changes to the image under this name, for the next time
+    #[arg(long, value_name = "NAME", requires = "image", conflicts_with = "read_only")]
+    pub container: Option<String>,
+    /// Where images are kept [default: /var/lib/cofferdam for root, ~/.local/share/cofferdam]
+    #[arg(long, value_name = "DIR", requires = "image")]
+    pub store: Option<PathBuf>,
+    /// Make DIR or the image read-only
+    #[arg(long, requires = "new_root")]
     pub read_only: bool,
     /// Show a file or directory of the host inside, writable
     #[arg(long, value_name = "SRC[:DST]", value_parser = OsStringValueParser::new().try_map(values::bind))]

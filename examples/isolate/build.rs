@@ -8,6 +8,7 @@ use cofferdam::{Capabilities, CapabilitySet, Command, DEFAULT_CAPABILITIES, Limi
 
 use crate::args::{Args, Files, Identity, Limits, Net, Policy, Process, Surroundings};
 use crate::failure::Failure;
+use crate::image;
 
 const HOSTNAME: &str = "isolate";
 
@@ -15,7 +16,7 @@ const HOSTNAME: &str = "isolate";
 pub fn command(args: &Args, program: &OsStr, arguments: &[OsString]) -> Result<Command, Failure> {
     let mut command = Command::new(program);
     command.args(arguments);
-    files(&mut command, &args.files);
+    files(&mut command, &args.files)?;
     surroundings(&mut command, &args.surroundings);
     identity(&mut command, &args.identity, shared(&args.surroundings).contains(Namespaces::USER))?;
     // The program does not outlive this process, however that ends; the thread that starts it is the main one.
@@ -30,7 +31,10 @@ pub fn shared(options: &Surroundings) -> Namespaces {
     options.share.iter().fold(network, |all, kinds| all | *kinds)
 }
 
-fn files(command: &mut Command, options: &Files) {
+fn files(command: &mut Command, options: &Files) -> Result<(), Failure> {
+    if let Some(root) = image::root(options)? {
+        command.root(root);
+    }
     if let Some(root) = &options.root {
         command.root(Root::directory(root).read_only(options.read_only));
     }
@@ -47,6 +51,7 @@ fn files(command: &mut Command, options: &Files) {
             Shown::Memory(size) => command.tmpfs(target, size),
         };
     }
+    Ok(())
 }
 
 /// What is mounted.

@@ -7,6 +7,7 @@ mod args;
 mod build;
 mod facts;
 mod failure;
+mod image;
 mod limits;
 mod report;
 mod run;

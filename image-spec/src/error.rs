@@ -145,6 +145,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// The number that the kernel gave (`errno(3)`), where it was asked.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match self {
+            Self::File { source, .. } | Self::EntryCall { source, .. } | Self::Stream { source, .. } => {
+                source.raw_os_error()
+            }
+            Self::Layer { source, .. } => source.raw_os_error(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn invalid(what: &'static str, value: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Invalid { what, value: shorten(value.into()), reason: reason.into() }
     }

@@ -55,6 +55,10 @@ pub enum Error {
     /// The union of a root's directories could not be mounted.
     #[error(transparent)]
     Overlay(#[from] cofferdam_overlay::Error),
+    /// An image could not be read, imported or unpacked.
+    #[cfg(feature = "image")]
+    #[error(transparent)]
+    Image(#[from] cofferdam_image_spec::Error),
     /// A cgroup could not be made, limited, looked at or removed.
     #[error(transparent)]
     Cgroup(#[from] cofferdam_cgroups::Error),
@@ -100,6 +104,8 @@ impl Error {
             Self::Process(error) => error.errno(),
             Self::Namespace(error) => error.errno().map(|errno| Errno::new(errno.raw())),
             Self::Overlay(error) => error.errno().map(|errno| Errno::new(errno.raw())),
+            #[cfg(feature = "image")]
+            Self::Image(error) => error.raw_os_error().map(Errno::new),
             Self::Cgroup(error) => error.errno().map(|errno| Errno::new(errno.number())),
             Self::Denied { source, .. } | Self::LeftBehind { source, .. } => source.errno(),
             Self::Invalid { .. } | Self::NoMountPoint { .. } | Self::TimedOut { .. } => None,

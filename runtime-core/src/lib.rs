@@ -54,6 +54,8 @@ mod error;
 mod exec;
 mod explain;
 mod held;
+#[cfg(feature = "image")]
+mod images;
 mod own;
 mod prepare;
 mod program;
@@ -70,6 +72,8 @@ mod undo;
 mod union;
 
 pub use cofferdam_cgroups as cgroups;
+#[cfg(feature = "image")]
+pub use cofferdam_image_spec as image;
 pub use cofferdam_namespaces as namespaces;
 pub use cofferdam_overlay as overlay;
 pub use cofferdam_process as process;

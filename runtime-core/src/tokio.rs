@@ -26,6 +26,7 @@ use rustix::process::Signal;
 
 use crate::cgroup::{Enclosed, limits_methods};
 use crate::child::{KillOnDrop, Limit};
+use crate::held::Held;
 use crate::{Error, ExitStatus, Output};
 
 pub use tokio::net::unix::pipe::{Receiver, Sender};
@@ -41,6 +42,8 @@ pub struct Child {
     #[allow(dead_code, reason = "its drop is all that it does")]
     kill_on_drop: Option<KillOnDrop>,
     enclosed: Option<Enclosed>,
+    #[allow(dead_code, reason = "that it exists is all that counts")]
+    held: Held,
     /// The writing end of the program's standard input, if it is a pipe.
     pub stdin: Option<Sender>,
     /// The reading end of its standard output, if it is a pipe.
@@ -58,7 +61,7 @@ impl Child {
         let (process, limit, kill_on_drop, enclosed, held) = child.into_parts();
         let mut process = Process::new(process)?;
         let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
-        Ok(Self { process, limit, kill_on_drop, enclosed, stdin, stdout, stderr })
+        Ok(Self { process, limit, kill_on_drop, enclosed, held, stdin, stdout, stderr })
     }
 
     limits_methods!();

@@ -1,6 +1,7 @@
 //! An image that is in the store.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Store;
 use super::layers::DIFF;
@@ -25,14 +26,14 @@ pub struct StoredLayer {
     pub path: PathBuf,
 }
 
-/// An image in a store. While this lives no collection takes anything of it away, even if its name is removed.
-#[derive(Debug)]
+/// An image in a store. While this or a clone lives no collection takes anything of it away, even if its name is removed.
+#[derive(Clone, Debug)]
 pub struct StoredImage {
     store: Store,
     name: Option<String>,
     image: Image,
     layers: Vec<StoredLayer>,
-    _lock: Lock,
+    _lock: Arc<Lock>,
 }
 
 impl Store {
@@ -76,7 +77,7 @@ impl StoredImage {
             diff_id: layer.diff_id.clone(),
             descriptor: layer.descriptor.clone(),
         };
-        Ok(Self { layers: layers.map(stored).collect(), store, name, image, _lock: lock })
+        Ok(Self { layers: layers.map(stored).collect(), store, name, image, _lock: Arc::new(lock) })
     }
 
     /// The store that it is in.

@@ -32,6 +32,7 @@ mod layers;
 mod lock;
 mod making;
 mod names;
+mod obtain;
 mod open;
 mod options;
 mod remove;

@@ -50,13 +50,13 @@ struct Inner {
     copying: Mutex<Option<Lock>>,
 }
 
-/// In which form the store's layers say that something is deleted.
+/// In which form the store's layers say that something is deleted. There is one, so that a layer means the same to root
+/// and in a user namespace: the attributes `trusted.overlay.*` cannot be read there, and directories that replace
+/// others would be merged with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Whiteouts {
-    /// Attributes that only root of the host can set; all mounts understand them.
-    Trusted,
-    /// Attributes that an ordinary user can set; mounts with `userxattr` understand them.
+    /// Attributes `user.overlay.*`, which mounts with `userxattr` understand.
     User,
 }
 
@@ -104,9 +104,6 @@ impl Store {
 
     /// Makes a store in a directory that is empty or does not exist; those above it are made too.
     ///
-    /// A store that is made by root of the host has whiteouts as overlay mounts by root need them, one made by anybody
-    /// else as such mounts in a user namespace do.
-    ///
     /// # Errors
     /// If there is a store already, or something else; if it cannot be written.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
@@ -147,7 +144,6 @@ impl Store {
     /// The form that its layers are unpacked in.
     pub fn form(&self) -> Form {
         Form::Overlay(match self.inner.whiteouts {
-            Whiteouts::Trusted => OverlayXattrs::Trusted,
             Whiteouts::User => OverlayXattrs::User,
         })
     }
@@ -219,21 +215,12 @@ fn fill(root: &Dir) -> Result<()> {
     }
     let scratch = Scratch::new(root.make("tmp")?)?;
     locks.sync()?;
-    let whiteouts = if is_root_of_host()? { Whiteouts::Trusted } else { Whiteouts::User };
     let layout = LayoutRecord { image_layout_version: "1.0.0".to_owned() };
     scratch.replace(root, "oci-layout", &to_json("oci-layout", &layout)?)?;
     scratch.replace(root, "index.json", super::names::EMPTY)?;
-    let record = StoreRecord { version: VERSION, whiteouts };
+    let record = StoreRecord { version: VERSION, whiteouts: Whiteouts::User };
     scratch.replace(root, "store.json", &to_json("store.json", &record)?)?;
     scratch.finish()
-}
-
-/// Whether this process may set attributes of the namespace `trusted`: it is root and in no user namespace.
-fn is_root_of_host() -> Result<bool> {
-    let path = Path::new("/proc/self/uid_map");
-    let map = std::fs::read_to_string(path).map_err(io_error("read", path))?;
-    let all = map.split_whitespace().eq(["0", "0", "4294967295"]);
-    Ok(all && rustix::process::geteuid().is_root())
 }
 
 fn default_path(root: bool, data: Option<OsString>, home: Option<OsString>) -> Result<PathBuf> {

@@ -1,0 +1,27 @@
+//! The image of any place, by way of the store.
+
+use super::options::ImportOptions;
+use super::{Store, StoredImage};
+use crate::{Location, Result, select};
+
+impl Store {
+    /// The image of a place, unpacked. What is not in the store yet is imported, under the name that it has there. An
+    /// image of the [host](Location::Host) is made anew if one of the files that it was made from has changed.
+    ///
+    /// # Errors
+    /// If the place has no such image; as [`Store::import`] and [`Store::image`].
+    pub fn obtain(&self, location: &Location, options: &ImportOptions<'_>) -> Result<StoredImage> {
+        match location {
+            Location::Store { name } => {
+                let image = self.image(name)?;
+                image.unpack(options)?;
+                Ok(image)
+            }
+            _ => {
+                let source = location.source()?;
+                let offer = select(&*source, location.name())?;
+                self.import(&*source, &offer.descriptor, offer.name.as_deref(), options)
+            }
+        }
+    }
+}
