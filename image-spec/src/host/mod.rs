@@ -7,6 +7,7 @@ mod gather;
 mod plan;
 mod script;
 mod search;
+mod shell;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -2,7 +2,10 @@
 
 use super::options::ImportOptions;
 use super::{Store, StoredImage};
-use crate::{Location, Result, select};
+use crate::{Destination, Error, HostImage, HostPlan, Location, Result, select};
+
+/// The name of an image of the host.
+const HOST: &str = "host";
 
 impl Store {
     /// The image of a place, unpacked. What is not in the store yet is imported, under the name that it has there. An
@@ -17,11 +20,31 @@ impl Store {
                 image.unpack(options)?;
                 Ok(image)
             }
+            Location::Host => self.obtain_host(options),
             _ => {
                 let source = location.source()?;
                 let offer = select(&*source, location.name())?;
                 self.import(&*source, &offer.descriptor, offer.name.as_deref(), options)
             }
         }
+    }
+
+    fn obtain_host(&self, options: &ImportOptions<'_>) -> Result<StoredImage> {
+        let plan = HostImage::shell().plan()?;
+        let fingerprint = plan.fingerprint().to_string();
+        let current = |image: &StoredImage| {
+            image.manifest().value().annotations.get(HostPlan::FINGERPRINT) == Some(&fingerprint)
+        };
+        let image = match self.image(HOST) {
+            Ok(image) if current(&image) => image,
+            Ok(_) | Err(Error::Missing { .. }) => {
+                plan.build(self, Some(HOST))?;
+                self.finish()?;
+                self.image(HOST)?
+            }
+            Err(error) => return Err(error),
+        };
+        image.unpack(options)?;
+        Ok(image)
     }
 }
