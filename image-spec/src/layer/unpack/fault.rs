@@ -27,9 +27,16 @@ impl Fault {
         Self::Whole(Error::Limit { what, limit: limit.try_into().unwrap_or(u64::MAX) })
     }
 
-    /// The error about the entry of this name.
+    /// The error about the entry of this name, of which a message needs no more than the beginning.
     pub(super) fn at(self, name: &[u8]) -> Error {
-        let entry = || PathBuf::from(OsString::from_vec(name[..name.len().min(4096)].to_vec()));
+        const MOST: usize = 255;
+        let entry = || {
+            let mut shown = name[..name.len().min(MOST)].to_vec();
+            if name.len() > MOST {
+                shown.extend("…".bytes());
+            }
+            PathBuf::from(OsString::from_vec(shown))
+        };
         match self {
             Self::Refused(reason) => Error::Entry { entry: entry(), reason },
             Self::Call(call, errno) => Error::EntryCall { entry: entry(), call, source: errno.into() },
