@@ -45,6 +45,10 @@ fn fingerprint(entry: &Visit<'_>) -> Result<Digest, Errno> {
     let stat = entry.stat;
     let kind = FileType::from_raw_mode(stat.st_mode);
     let mut digester = Digester::new(Algorithm::Sha256);
+    if kind == FileType::CharacterDevice && stat.st_rdev == 0 {
+        // A whiteout: that something is deleted, and nothing else, least of all when it was made here.
+        return Ok(digester.finish());
+    }
     let numbers = format!(
         "{} {} {} {} {} {} ",
         stat.st_mode, stat.st_uid, stat.st_gid, stat.st_rdev, stat.st_mtime, stat.st_mtime_nsec

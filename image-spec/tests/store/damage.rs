@@ -182,10 +182,12 @@ fn blobs_that_are_links_pipes_or_directories_are_not_read() {
 }
 
 #[test]
-fn a_deep_look_knows_directories_without_an_entry() {
+fn a_deep_look_knows_what_is_made_here_alone() {
     let place = Place::new();
-    let layers = [Tar::default().file("a/b/c", b"1").end(), Tar::default().file("a/d/e", b"2").end()];
-    place.import(&Image::new(&layers), "one").unwrap();
+    // Directories without an entry, in the lowest layer and above it; whiteouts; an opaque directory.
+    let first = Tar::default().file("a/b/c", b"1").file("f", b"").directory("d/").file("d/e", b"");
+    let second = Tar::default().file("a/d/e", b"2").file(".wh.f", b"").file("d/.wh..wh..opq", b"");
+    place.import(&Image::new(&[first.end(), second.end()]), "one").unwrap();
     std::thread::sleep(std::time::Duration::from_millis(20));
     let report = place.store.verify(DEEP).unwrap();
     assert!(report.damages.is_empty(), "{report:?}");
