@@ -121,7 +121,8 @@ fn what_exists_is_replaced_and_not_written_through() {
 
 #[test]
 fn kinds_replace_each_other_and_the_last_one_stays() {
-    let make: [(&str, fn(Tar) -> Tar); 6] = [
+    type Make = (&'static str, fn(Tar) -> Tar);
+    let make: [Make; 6] = [
         ("file", |tar| tar.file("x", "content")),
         ("dir", |tar| tar.dir("x/").file("x/in", "")),
         ("symlink", |tar| tar.symlink("x", "nowhere")),

@@ -38,6 +38,8 @@ pub(super) struct Extract<'a> {
     pub(super) apparent: u64,
     /// Directories without an entry of their own.
     pub(super) implicit: BTreeSet<Path>,
+    /// Those that got one after something was put into them.
+    pub(super) late: BTreeSet<Path>,
     pub(super) links: Vec<LowerLink>,
     pub(super) opaque_root: bool,
 }
@@ -92,6 +94,7 @@ impl<'a> Extract<'a> {
             written: 0,
             apparent: 0,
             implicit: BTreeSet::from([Path::new()]),
+            late: BTreeSet::new(),
             links: Vec::new(),
             opaque_root: false,
         })
@@ -124,6 +127,7 @@ impl<'a> Extract<'a> {
         let Form::Overlay(xattrs) = self.unpack.form else { return Pending::default() };
         Pending {
             implicit: std::mem::take(&mut self.implicit).into_iter().collect(),
+            late: std::mem::take(&mut self.late).into_iter().collect(),
             links: std::mem::take(&mut self.links),
             opaque_root: self.opaque_root,
             marks: xattrs.into(),

@@ -85,7 +85,7 @@ impl Extract<'_> {
         if self.notes.knows(Fact::Deleted, path) {
             self.mark_opaque(fd.as_fd())?;
         }
-        self.implicit.remove(path);
+        self.not_implicit(path);
         self.set_on_directory(fd.as_fd(), path, entry)?;
         self.cache.put(path, &Rc::new(Dir { path: path.to_vec(), fd }));
         Ok(())

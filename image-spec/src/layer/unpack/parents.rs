@@ -208,6 +208,13 @@ impl Extract<'_> {
         Ok(Rc::new(Dir { path, fd }))
     }
 
+    /// The directory is not without an entry any more. What was put into it before may have belonged elsewhere.
+    pub(super) fn not_implicit(&mut self, path: &[u8]) {
+        if let Some(path) = self.implicit.take(path) {
+            self.late.insert(path);
+        }
+    }
+
     /// What a directory is of which nothing is said: root's, for all to read, as old as can be.
     pub(super) fn make_default(&mut self, fd: &OwnedFd, path: &[u8]) -> Result<()> {
         if let Some((uid, gid)) = self.unpack.ids.of(0, 0).map_err(Fault::Refused)? {

@@ -36,7 +36,7 @@ impl Extract<'_> {
     fn cover(&mut self, dir: &Rc<Dir>, name: &[u8], path: &[u8]) -> Result<()> {
         match beneath::directory(dir.fd.as_fd(), name) {
             Ok(fd) => {
-                self.implicit.remove(path);
+                self.not_implicit(path);
                 self.mark_opaque(fd.as_fd())
             }
             Err(Errno::NOTDIR | Errno::LOOP) => Ok(()),

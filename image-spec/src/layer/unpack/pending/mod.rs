@@ -25,6 +25,8 @@ use crate::Result;
 pub struct Pending {
     /// From the root down.
     pub(super) implicit: Vec<Vec<u8>>,
+    /// Directories that had no entry when something was put into them, and got one later, or were deleted.
+    pub(super) late: Vec<Vec<u8>>,
     pub(super) links: Vec<LowerLink>,
     pub(super) opaque_root: bool,
     pub(super) marks: Marks,
@@ -82,7 +84,7 @@ impl Redirects {
 impl Pending {
     /// Whether the layer is complete as it is.
     pub fn is_empty(&self) -> bool {
-        self.implicit.is_empty() && self.links.is_empty() && !self.opaque_root
+        self.implicit.is_empty() && self.late.is_empty() && self.links.is_empty() && !self.opaque_root
     }
 
     /// Completes a layer above `lowers`, the topmost first, which are complete and stay as they are.

@@ -43,10 +43,11 @@ pub(super) fn settle(pending: &Pending, layer: BorrowedFd<'_>, lowers: &[Borrowe
 /// The directories without an entry that are links below; those in them follow when they are where they belong.
 fn redirects(pending: &Pending, view: &View) -> Result<Redirects> {
     let mut redirects = Redirects::default();
-    for path in pending.implicit.iter().filter(|path| !path.is_empty()) {
+    for path in pending.implicit.iter().chain(&pending.late).filter(|path| !path.is_empty()) {
         let target = || {
             let (parent, last) = name::split(path);
-            let Some(Found::Other { dir, stat, .. }) = below(view, path)? else { return Ok(None) };
+            let lower = view.directory(parent)?.into_iter().filter(|(layer, _)| *layer > 0).collect();
+            let Found::Other { dir, stat, .. } = view.child(&lower, last)? else { return Ok(None) };
             if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
                 return Ok(None);
             }
