@@ -3,7 +3,7 @@
 # ../ci/vm/README.md has what is in the machine.
 
 # The packages whose tests depend on the kernel.
-readonly VM_PACKAGES=(cofferdam-cgroups cofferdam-process cofferdam-namespaces cofferdam cofferdam-examples)
+readonly VM_PACKAGES=(cofferdam-cgroups cofferdam-process cofferdam-namespaces cofferdam-overlay cofferdam cofferdam-examples)
 # Programs of the examples that do nothing with cgroups; each starts dozens of others, which takes minutes in there.
 readonly VM_SLOW='/examples\s.*/(isolate|examples)-[0-9a-f]+$'
 # What makes an AppArmor guest one.

@@ -1,6 +1,6 @@
 //! What an image is, and where images are kept: digests, manifests, configs, layers, a store on disk.
 
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 pub mod annotations;
 mod base64;

@@ -3,7 +3,7 @@
 mod common;
 
 use cofferdam_overlay::{Attributes, CWD, Error, Filesystem, Mount, MountFlags, Propagation};
-use common::{directory, in_private_mounts, mounted_at, names, read, write};
+use common::{directory, in_private_mounts, mounted_at, names, read, scratch, write};
 use rustix::io::Errno;
 use std::fs;
 use std::os::fd::AsFd;
@@ -199,6 +199,8 @@ fn a_file_system_is_reconfigured_for_all_its_mounts() {
     require_root_of_a_namespace!();
     in_private_mounts(|| {
         let mount = tmpfs(MountFlags::empty());
+        let place = scratch();
+        mount.attach(CWD, place.path()).unwrap();
         let other = Mount::clone_mount(&mount, "").unwrap();
         let picked = Filesystem::pick(&mount, "").unwrap();
         picked.flag("ro").unwrap();
@@ -239,6 +241,8 @@ fn descriptors_are_closed_on_exec() {
         let filesystem = Filesystem::open("tmpfs").unwrap();
         filesystem.create().unwrap();
         let mount = filesystem.mount(MountFlags::empty()).unwrap();
+        let place = scratch();
+        mount.attach(CWD, place.path()).unwrap();
         let (clone, open) = (Mount::clone_tree(&mount, "").unwrap(), Mount::open(&mount, "").unwrap());
         for fd in [filesystem.as_fd(), mount.as_fd(), clone.as_fd(), open.as_fd()] {
             assert!(rustix::io::fcntl_getfd(fd).unwrap().contains(rustix::io::FdFlags::CLOEXEC));

@@ -153,7 +153,7 @@ fn layers_by_descriptor_and_detached() {
             assert!(twice.to_string().ends_with("is used twice"), "{twice}");
         }
         if !Support::probe().detached_layers() {
-            skip!("detached layers need Linux 6.15");
+            skip_on_this_kernel!("detached layers need Linux 6.15");
         }
         let tmpfs = Filesystem::open("tmpfs").unwrap();
         tmpfs.create().unwrap();
@@ -207,7 +207,7 @@ fn an_upper_directory_on_top_of_the_whole_file_system() {
 fn mapped_ids_of_a_layer() {
     require_root!();
     if !Support::probe().detached_layers() {
-        skip!("detached layers need Linux 6.15");
+        skip_on_this_kernel!("detached layers need Linux 6.15");
     }
     in_private_mounts(|| {
         use cofferdam_overlay::{IdMapping, UserNamespace};

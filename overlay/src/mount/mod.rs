@@ -49,7 +49,7 @@ impl Mount {
     /// can write to a directory of the path, open it safely first and give the descriptor.
     ///
     /// # Errors
-    /// [`Error::Call`] (`EINVAL`: an unbindable mount, one that belongs to no namespace of the caller, or one that
+    /// [`Error::Call`] (`EINVAL`: an unbindable mount, one of another namespace, a detached one before Linux 6.15, or one that
     /// hides what the caller may not see); [`Error::Unsupported`].
     ///
     /// # Privileges

@@ -22,7 +22,16 @@ macro_rules! skip {
     ($($reason:tt)*) => {{
         let reason = format!($($reason)*);
         assert!(std::env::var_os("REQUIRE_ALL").is_none_or(|v| v != "1"), "required, but {reason}");
-        eprintln!("skipped: {reason}");
+        println!("skipped: {reason}");
+        return;
+    }};
+}
+
+/// Ends the test on a kernel that is too old for it. No setting of the host would help.
+#[macro_export]
+macro_rules! skip_on_this_kernel {
+    ($($why:tt)*) => {{
+        println!("skipped: {}", format_args!($($why)*));
         return;
     }};
 }
