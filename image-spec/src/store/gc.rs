@@ -48,8 +48,7 @@ impl Store {
     /// As for [`Store::gc`].
     pub fn gc_within(&self, patience: Duration) -> Result<Collected> {
         let _alone = self.alone(patience)?;
-        let mut collected =
-            Collected { temporaries: self.sweep()? + self.sweep_locks()?, ..Collected::default() };
+        let mut collected = Collected { temporaries: self.sweep()?, ..Collected::default() };
         let mut needed = self.needed()?;
         self.add_used(&mut needed)?;
         // First the layers: one without its blob could not be made again, a blob without its layer is nothing special.
@@ -127,20 +126,6 @@ impl Store {
         let value: serde_json::Value = super::open::parse("manifest", &content)?;
         let media_type = value["mediaType"].as_str().unwrap_or(MediaType::OCI_MANIFEST);
         Ok(Descriptor::new(media_type, digest.clone(), content.len() as u64))
-    }
-
-    /// Removes the files of locks that killed processes held.
-    fn sweep_locks(&self) -> Result<u64> {
-        let locks = self.root().open("locks")?;
-        let mut count = 0;
-        for name in locks.names()? {
-            let name = name.to_string_lossy();
-            if name.starts_with("layer-") {
-                locks.unlink(&name)?;
-                count += 1;
-            }
-        }
-        Ok(count)
     }
 }
 

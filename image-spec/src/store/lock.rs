@@ -105,6 +105,29 @@ impl Drop for NameLock {
     }
 }
 
+/// Removes the files of locks by name that nobody holds, which killed processes left, and returns how many that were.
+pub(super) fn sweep(dir: &Dir, prefix: &str) -> Result<u64> {
+    let mut count = 0;
+    for name in dir.names()? {
+        let name = name.to_string_lossy();
+        if !name.starts_with(prefix) || dir.stat(&name)?.is_none() {
+            continue;
+        }
+        let fd = match open_lock(dir, &name, OFlags::empty()) {
+            Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => continue,
+            fd => fd?,
+        };
+        let same = fd.try_clone().map_err(dir.io("open", &name))?;
+        let lock = Lock::attempt(fd, Kind::Exclusive).map_err(Error::file("lock", dir.path_of(&*name)))?;
+        // Who waits for it looks whether the file still has its name.
+        if lock.is_some() && is_named(dir, &name, &same)? {
+            dir.unlink(&name)?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
 /// Whether a name still means what is open.
 pub(super) fn is_named(dir: &Dir, name: &str, fd: &impl AsFd) -> Result<bool> {
     let open = rustix::fs::fstat(fd).map_err(Error::file("stat", dir.path_of(name)))?;
@@ -141,6 +164,11 @@ mod tests {
                     }
                 });
             }
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    sweep(&Dir::at(temporary.path()).unwrap(), "x").unwrap();
+                }
+            });
         });
         assert_eq!(total.into_inner(), 800);
         assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);

@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, OFlags};
 use serde::{Deserialize, Serialize};
 
 use super::dir::{Dir, io_error};
-use super::lock::{Kind, Lock, open_lock};
+use super::lock::{self, Kind, Lock, open_lock};
 use super::scratch::{Scratch, sweep};
 use crate::{Error, Form, OverlayXattrs, Result};
 
@@ -24,7 +24,7 @@ const MOST: u64 = 64 * 1024;
 ///
 /// | name | what it is |
 /// |---|---|
-/// | `store.json` | the version of this form, and which kind of whiteouts the layers have |
+/// | `store.json` | the version of this form, and how the layers say what they replace |
 /// | `oci-layout`, `index.json`, `blobs/ALG/HEX` | an image layout as other tools know it; names are annotations |
 /// | `layers/ALG/HEX/{diff/,layer.json}` | unpacked layers by chain id, and what is known of each |
 /// | `containers/NAME/{upper/,work/,image.json}` | roots that are kept, each on an image |
@@ -179,7 +179,8 @@ impl Store {
 
     /// Removes what killed processes left.
     pub(super) fn sweep(&self) -> Result<u64> {
-        sweep(&self.root().open("tmp")?)
+        let locks = lock::sweep(&self.root().open("locks")?, "layer-")?;
+        Ok(locks + sweep(&self.root().open("tmp")?)?)
     }
 }
 
