@@ -41,10 +41,7 @@ pub fn verify(args: &Args, name: Option<&str>, deep: bool, repair: bool) -> Resu
     if let Some(name) = name {
         return verify_one(args, &store, name);
     }
-    let mut options = VerifyOptions::default();
-    options.deep = deep;
-    options.repair = repair;
-    let report = store.verify(options)?;
+    let report = store.verify(VerifyOptions { deep, repair })?;
     let damages: Vec<Value> = report.damages.iter().map(damage).collect();
     let json = json!({
         "blobs": report.blobs, "images": report.images, "layers": report.layers, "outdated": report.outdated,

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -12,7 +13,6 @@ use cofferdam_image_spec::{
 };
 use common::errors;
 use serde_json::Value;
-use std::os::fd::AsFd;
 use tempfile::{TempDir, tempdir};
 
 /// A directory with a layout `made` that has the image `app`, and the program.
