@@ -3,7 +3,8 @@
 use crate::outcome::{Outcome, Row};
 
 const US: &str = "cofferdam";
-const OTHERS: [&str; 8] = ["fork", "cgroups-rs", "std", "crun", "runc", "youki", "bwrap", "unshare"];
+const OTHERS: [&str; 10] =
+    ["fork", "cgroups-rs", "std", "crun", "runc", "youki", "bwrap", "unshare", "umoci", "podman"];
 
 /// One line for each other subject that was measured, with all cases; the library stands for us, the floor while it
 /// is not measured.

@@ -26,6 +26,8 @@ struct Record<'a> {
     per_second_one_thread: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     syscalls: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_rss_kib: Option<u64>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     lacks: &'a [String],
 }
@@ -83,6 +85,7 @@ fn record<'a>(bench: &'a str, outcome: &'a Outcome, row: &'a Row) -> Record<'a> 
         per_second: row.rate.map(|rate| round(rate.per_second, 10.0)),
         per_second_one_thread: row.rate.map(|rate| round(rate.per_second_one_thread, 10.0)),
         syscalls: row.syscalls.map(|calls| round(calls, 10.0)),
+        peak_rss_kib: row.peak_rss_kib,
         lacks: &row.lacks,
     }
 }

@@ -25,6 +25,7 @@ pub mod flags;
 pub mod floor;
 mod json;
 mod marks;
+pub mod mount;
 pub mod outcome;
 pub mod peers;
 mod plot;
@@ -40,6 +41,7 @@ pub mod subjects;
 #[allow(unsafe_code)]
 mod sys;
 mod threads;
+pub mod unpack;
 pub mod workload;
 
 pub use error::Error;

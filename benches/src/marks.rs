@@ -6,9 +6,13 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::Error;
+use crate::outcome::{Outcome, Skipped};
+use crate::subjects::Skip;
 
 /// A call that nobody else makes.
 const MARK: &str = "getppid";
+/// Runs that are counted.
+const RUNS: u32 = 20;
 
 static ON: AtomicBool = AtomicBool::new(false);
 
@@ -80,8 +84,31 @@ fn name(line: &str) -> Option<&str> {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_').then_some(name)
 }
 
+/// Counts for every subject that was measured, in at most `samples` runs each. The bench runs again with `--traced`.
+pub(crate) fn count_all(case: &str, samples: u32, outcome: &mut Outcome) {
+    let runs = RUNS.min(samples).to_string();
+    for row in &mut outcome.rows {
+        let arguments = ["--traced", &runs, "--case", case, "--subject", &row.subject];
+        let counted = scratch().and_then(|file| count(&arguments.map(str::to_owned), file.path()));
+        match counted {
+            Ok(counts) => {
+                row.syscalls = Some(counts.per_run());
+                row.calls = Some(counts.describe());
+            }
+            Err(error) => {
+                let skip = Skip::from(format!("system calls: {error}").as_str());
+                outcome.skipped.push(Skipped::subject(&row.subject, skip));
+            }
+        }
+    }
+}
+
+fn scratch() -> Result<tempfile::NamedTempFile, Error> {
+    tempfile::NamedTempFile::with_prefix("cofferdam-bench-").map_err(Error::io("make a temporary file"))
+}
+
 /// Runs this program again with `arguments` under strace; `trace` is where that writes.
-pub(crate) fn count(arguments: &[String], trace: &Path) -> Result<Counts, Error> {
+fn count(arguments: &[String], trace: &Path) -> Result<Counts, Error> {
     let program = std::env::current_exe().map_err(Error::io("find the bench's own program"))?;
     let mut command = Command::new("strace");
     command.args(["-qq", "-s", "0", "-o"]).arg(trace).arg("--").arg(program).args(arguments);

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::subjects::Skip;
 
+/// The subjects that others are compared with; each bench has one of them.
+const FLOORS: [&str; 2] = ["floor", "tar"];
+
 /// The results of one case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -36,6 +39,8 @@ pub struct Row {
     pub syscalls: Option<f64>,
     /// Which ones.
     pub calls: Option<String>,
+    /// The most memory at once, where a subject is a process of its own, in KiB.
+    pub peak_rss_kib: Option<u64>,
 }
 
 /// Spawns per second.
@@ -79,7 +84,8 @@ impl Outcome {
 
     /// A row's median in units of the floor's.
     pub fn vs_floor(&self, row: &Row) -> Option<f64> {
-        self.row("floor").map(|floor| row.p50_us / floor.p50_us)
+        let floor = FLOORS.iter().find_map(|name| self.row(name));
+        floor.map(|floor| row.p50_us / floor.p50_us)
     }
 }
 
@@ -96,6 +102,7 @@ pub(crate) fn sample_outcome() -> Outcome {
         rate: None,
         syscalls: None,
         calls: None,
+        peak_rss_kib: None,
     };
     Outcome {
         case: "sandbox".to_owned(),

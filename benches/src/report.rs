@@ -47,6 +47,9 @@ fn table(outcome: &Outcome) -> Table {
     if outcome.rows.iter().any(|row| row.syscalls.is_some()) {
         header.push("system calls");
     }
+    if outcome.rows.iter().any(|row| row.peak_rss_kib.is_some()) {
+        header.push("peak KiB");
+    }
     table.set_header(header);
     for row in &outcome.rows {
         table.add_row(cells(outcome, row));
@@ -70,6 +73,7 @@ fn cells(outcome: &Outcome, row: &Row) -> Vec<String> {
         cells.push(format!("{:.2}", rate.per_second / rate.per_second_one_thread));
     }
     cells.extend(row.syscalls.map(|calls| format!("{calls:.1}")));
+    cells.extend(row.peak_rss_kib.map(|peak| peak.to_string()));
     cells
 }
 

@@ -16,16 +16,30 @@ pub(crate) struct Effort {
     pub(crate) rounds: usize,
     /// When to stop early; a few rounds are made in any case.
     pub(crate) deadline: Option<Instant>,
+    /// Rounds before those that count.
+    warm_up: usize,
+    /// Rounds that are made in any case.
+    least: usize,
 }
 
 const WARM_UP: usize = 3;
 const LEAST: usize = 5;
 
 impl Effort {
+    /// Of runs that take less than a tenth of a second.
+    pub(crate) fn new(rounds: usize, deadline: Option<Instant>) -> Effort {
+        Effort { rounds, deadline, warm_up: WARM_UP, least: LEAST }
+    }
+
+    /// Of runs that take seconds, and were made once before.
+    pub(crate) fn of_long_runs(rounds: usize, deadline: Option<Instant>) -> Effort {
+        Effort { rounds, deadline, warm_up: 0, least: 1 }
+    }
+
     /// Whether `done` rounds are enough.
     pub(crate) fn enough(&self, done: usize) -> bool {
         let late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        done >= self.rounds || (late && done >= LEAST)
+        done >= self.rounds || (late && done >= self.least)
     }
 }
 
@@ -60,7 +74,7 @@ pub(crate) fn sample(
     effort: Effort,
 ) -> (Vec<Row>, Vec<Skipped>) {
     let mut lanes: Vec<Lane> = contenders.into_iter().map(Lane::new).collect();
-    for _ in 0..WARM_UP {
+    for _ in 0..effort.warm_up {
         lanes.iter_mut().for_each(|lane| lane.step(false));
     }
     let mut shuffle = Shuffle::default();
@@ -160,6 +174,7 @@ pub(crate) fn row(name: &str, summary: Summary, lacks: Vec<String>) -> Row {
         rate: None,
         syscalls: None,
         calls: None,
+        peak_rss_kib: None,
     }
 }
 
@@ -215,7 +230,7 @@ mod tests {
 
     #[test]
     fn who_fails_on_the_way_is_left_out_with_the_reason() {
-        let (rows, skipped) = sample(vec![contender(0)], None, Effort { rounds: 10, deadline: None });
+        let (rows, skipped) = sample(vec![contender(0)], None, Effort::new(10, None));
         assert!(rows.is_empty());
         // Three runs to warm up, then an untimed and a timed one in each round: the sixth is the untimed one of the second.
         assert!(skipped[0].reason.starts_with("after 1 samples: ended with status 1"), "{skipped:?}");
@@ -223,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_past_deadline_still_gives_a_few_rounds() {
-        let effort = Effort { rounds: 10, deadline: Some(Instant::now()) };
+        let effort = Effort::new(10, Some(Instant::now()));
         assert!(!effort.enough(LEAST - 1) && effort.enough(LEAST));
     }
 

@@ -67,8 +67,7 @@ impl<'a> Session<'a> {
 
     /// Measures a case in this process as it is.
     pub(crate) fn here(&self, case: Case, deadline: Option<Instant>) -> Outcome {
-        let effort =
-            Effort { rounds: usize::try_from(self.args.flags.samples).unwrap_or(usize::MAX), deadline };
+        let effort = Effort::new(usize::try_from(self.args.flags.samples).unwrap_or(usize::MAX), deadline);
         let (ready, mut skipped) = self.ready(case);
         let (rows, failed) = if let Setting::Threads(_) = case.setting() {
             threads::measure(ready.into_iter().map(Team::from).collect(), effort)

@@ -68,7 +68,7 @@ fn measure(stage: &Stage, args: &Args, case: Case, deadline: Option<Instant>) ->
     // A hundred processes more would be no quiet wake to begin in.
     let spacer = (case != Case::Kill).then(|| runs::prepare(stage, case, "floor").ok()).flatten();
     let rounds = usize::try_from(case.samples(args.flags.samples)).unwrap_or(usize::MAX);
-    let (rows, failed) = sample::sample(contenders, spacer, Effort { rounds, deadline });
+    let (rows, failed) = sample::sample(contenders, spacer, Effort::new(rounds, deadline));
     skipped.extend(failed);
     Outcome { case: case.name().to_owned(), rows, skipped }
 }

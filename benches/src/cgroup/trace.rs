@@ -6,8 +6,7 @@ use super::runs;
 use super::stage::Stage;
 use crate::Error;
 use crate::marks;
-use crate::outcome::{Outcome, Skipped};
-use crate::subjects::Skip;
+use crate::outcome::Outcome;
 
 /// Runs that are counted.
 const RUNS: u32 = 20;
@@ -16,25 +15,7 @@ const WARM_UP: u32 = 3;
 
 /// Counts for every subject that was measured.
 pub(super) fn count(args: &Args, case: Case, outcome: &mut Outcome) {
-    let runs = case.samples(RUNS).min(args.flags.samples).to_string();
-    for row in &mut outcome.rows {
-        let arguments = ["--traced", &runs, "--case", case.name(), "--subject", &row.subject];
-        let counted = scratch().and_then(|file| marks::count(&arguments.map(str::to_owned), file.path()));
-        match counted {
-            Ok(counts) => {
-                row.syscalls = Some(counts.per_run());
-                row.calls = Some(counts.describe());
-            }
-            Err(error) => {
-                let skip = Skip::from(format!("system calls: {error}").as_str());
-                outcome.skipped.push(Skipped::subject(&row.subject, skip));
-            }
-        }
-    }
-}
-
-fn scratch() -> Result<tempfile::NamedTempFile, Error> {
-    tempfile::NamedTempFile::with_prefix("cofferdam-bench-").map_err(Error::io("make a temporary file"))
+    marks::count_all(case.name(), case.samples(RUNS).min(args.flags.samples), outcome);
 }
 
 /// The traced process: one subject in one case.

@@ -17,6 +17,17 @@ pub(crate) fn open(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> Result<OwnedF
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// `open(2)` of a directory, only to be told to others; close-on-exec.
+#[inline(always)]
+pub(crate) fn open_path(path: &CStr) -> Result<OwnedFd, i32> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    // SAFETY: the kernel only reads the path, which ends with a zero byte; no file is made, so no mode is given.
+    let raw = unsafe { syscall!(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) };
+    let fd = i32::try_from(answer(raw)?).map_err(|_| libc::EBADF)?;
+    // SAFETY: the kernel has just given this descriptor to us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// `mkdirat(2)`.
 #[inline(always)]
 pub(crate) fn make(at: BorrowedFd<'_>, path: &CStr) -> Answer {

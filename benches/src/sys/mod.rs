@@ -2,6 +2,8 @@
 
 pub(crate) mod files;
 mod memory;
+pub(crate) mod mounts;
+pub(crate) mod process;
 mod raw;
 
 pub(crate) use memory::{Mapping, Sharing};

@@ -1,0 +1,60 @@
+//! The command line of `layer_unpack`.
+
+use std::path::PathBuf;
+
+use super::case::Case;
+use super::subjects::NAMES;
+use crate::flags::Flags;
+
+const EXAMPLES: &str = "\
+Examples (flags come after `--`; files are looked for relative to the folder `benches`, so give full paths):
+  cargo bench -p cofferdam-benches --bench layer_unpack
+  cargo bench -p cofferdam-benches --bench layer_unpack -- --rootfs $PWD/debian.tar
+  cargo bench -p cofferdam-benches --bench layer_unpack -- --quick --case twenty-layers --subject tar,cofferdam";
+
+/// How long it takes to make the directory of an image out of its layers, and in how much memory.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "layer_unpack", about, after_help = EXAMPLES)]
+pub struct Args {
+    /// Those of all benches
+    #[command(flatten)]
+    pub flags: Flags,
+    /// Run these cases only (repeat, or separate by commas)
+    #[arg(long, value_name = "CASE", value_enum, value_delimiter = ',', ignore_case = true)]
+    pub case: Vec<Case>,
+    /// Run these subjects only (repeat, or separate by commas); without `tar` there are no ratios to it
+    #[arg(long, value_name = "SUBJECT", value_delimiter = ',', value_parser = NAMES)]
+    pub subject: Vec<String>,
+    /// The tar archive of the files that are unpacked; without it mmdebstrap makes one, once
+    #[arg(long, value_name = "FILE")]
+    pub rootfs: Option<PathBuf>,
+    /// Unpacks the image of a layout once, as this subject
+    #[arg(long, hide = true, num_args = 3, value_names = ["SUBJECT", "LAYOUT", "TARGET"])]
+    pub child: Option<Vec<PathBuf>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn every_case_is_found_by_its_name() {
+        for case in Case::ALL {
+            let args = Args::try_parse_from(["layer_unpack", "--bench", "--case", case.name()]).unwrap();
+            assert_eq!(args.case, [case]);
+        }
+    }
+
+    #[test]
+    fn subjects_are_those_of_this_bench() {
+        assert!(Args::try_parse_from(["layer_unpack", "--subject", "tar,umoci"]).is_ok());
+        assert!(Args::try_parse_from(["layer_unpack", "--subject", "crun"]).is_err());
+    }
+
+    #[test]
+    fn the_child_is_told_what_to_do() {
+        let words = ["layer_unpack", "--child", "cofferdam", "/layout", "/target"];
+        assert_eq!(Args::try_parse_from(words).unwrap().child.unwrap().len(), 3);
+    }
+}
