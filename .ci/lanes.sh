@@ -20,7 +20,8 @@ lane_install() {
     local pair missing=() package
     for pair in crun:crun runc:runc bwrap:bubblewrap busybox:busybox-static strace:strace newuidmap:uidmap \
         cc:gcc readelf:binutils setpriv:util-linux useradd:passwd \
-        qemu-system-x86_64:qemu-system-x86 modprobe:kmod xz:xz-utils; do
+        qemu-system-x86_64:qemu-system-x86 modprobe:kmod xz:xz-utils \
+        mmdebstrap:mmdebstrap buildah:buildah podman:podman skopeo:skopeo umoci:umoci; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     # A static program needs the static C library.
@@ -138,6 +139,43 @@ lane_demo_user() {
     demo "${user_words[@]}"
 }
 
+# Where real images are, and stay. Not below the build directory: podman takes no long paths.
+images_directory() {
+    printf '%s/cofferdam-ci/images' "${XDG_CACHE_HOME:-$HOME/.cache}"
+}
+
+# Makes the real images, unless they are there. False, with a reason in the lane, where they cannot be had.
+ensure_images() {
+    local tool directory before=$lane_ok
+    directory=$(images_directory)
+    for tool in mmdebstrap buildah podman skopeo umoci; do
+        command -v "$tool" >/dev/null || { skip "no $tool on PATH"; return 1; }
+    done
+    if ! run -t 400 ci/images/make "$directory"; then
+        # Most of it is another's work: the packages come over the network.
+        lane_ok=$before
+        skip "the images could not be made"
+        return 1
+    fi
+}
+
+# Real images, and what others make of them.
+lane_images() {
+    is_root || { skip "needs root"; return; }
+    ensure_images || return
+    ensure_user || return
+    run_counted env REQUIRE_ALL=1 COFFERDAM_TEST_IMAGES="$(images_directory)" COFFERDAM_TEST_USER="$user" \
+        COFFERDAM_TEST_KILLS=20 cargo test --release -p cofferdam-examples --test real --no-fail-fast -- \
+        --ignored --skip worker:: --show-output
+    show_left_over
+}
+
+# What is only run by hand still builds.
+lane_fuzz() {
+    command -v c++ >/dev/null || { skip "no C++ compiler on PATH"; return; }
+    run env CARGO_TARGET_DIR="$target/fuzz" cargo check --manifest-path fuzz/Cargo.toml
+}
+
 # The C library linked in: the program asks for no interpreter and runs anywhere.
 lane_static() {
     local program=$target/static/x86_64-unknown-linux-gnu/release/isolate output=$logs/static.out
@@ -188,6 +226,15 @@ lane_bench() {
     bench_writes_results spawn
     # Its cgroups need root, or one that was delegated.
     ! is_root || bench_writes_results cgroup_ops --syscalls
+    bench_writes_results mount --syscalls
+    # Files get owners.
+    is_root || return
+    if ensure_images; then
+        bench_writes_results layer_unpack --rootfs "$(images_directory)/base.tar"
+    else
+        note "without layer_unpack: $lane_skip"
+        lane_skip=''
+    fi
 }
 
 # $1: the bench. Then flags.
