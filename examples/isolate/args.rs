@@ -81,8 +81,8 @@ pub struct Files {
     #[arg(long, value_name = "DIR", group = "new_root")]
     #[arg(value_parser = OsStringValueParser::new().try_map(values::path))]
     pub root: Option<PathBuf>,
-    /// The image that is / inside: oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME],
-    /// tarball:FILE, store:NAME, or host for one made of this host's shell. Changes are discarded
+    /// The image that is / inside: oci:DIR, oci-archive:FILE or docker-archive:FILE, each with :NAME if there are
+    /// several, tarball:FILE, store:NAME, or host for one made of this host's shell. Changes are discarded
     #[arg(long, value_name = "SRC", group = "new_root")]
     #[arg(value_parser = OsStringValueParser::new().try_map(Location::parse))]
     pub image: Option<Location>,
