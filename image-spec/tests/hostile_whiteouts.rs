@@ -68,6 +68,17 @@ fn only_lower_layers_are_deleted_from_wherever_it_stands() {
 }
 
 #[test]
+fn what_replaced_a_directory_without_an_entry_is_not_deleted() {
+    let archive = Tar::new().file("a/b/.wh.x", "").symlink("a/b", "a").file("a/.wh.b", "").end();
+    for form in [Form::Plain, overlay()] {
+        let place = Place::new();
+        place.with(&Unpack::new(form), &archive).unwrap();
+        assert_eq!(place.names(), ["a", "a/b"]);
+        assert!(place.path("a/b").symlink_metadata().unwrap().is_symlink());
+    }
+}
+
+#[test]
 fn opaque_directories_lose_what_is_below_and_keep_what_is_new() {
     let lower =
         Tar::new().dir("d").file("d/old", "").file("d/sub/old", "").file("d/gone/old", "").file("x", "");

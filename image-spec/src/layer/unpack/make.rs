@@ -28,6 +28,12 @@ impl Extract<'_> {
         let path = name::join(&dir.path, name);
         name::check_length(&path, &self.unpack.limits)?;
         self.touch(dir)?;
+        self.lead(dir)?;
+        self.not_implicit(&path);
+        if self.unpack.redirects.0.contains_key(&path) {
+            // From now on the name leads here.
+            self.cache.clear();
+        }
         match &entry.kind {
             Kind::Directory => self.directory(dir, name, &path, entry),
             Kind::File => self.file(archive, dir, name, entry, None),
@@ -79,23 +85,24 @@ impl Extract<'_> {
     fn directory(&mut self, dir: &Rc<Dir>, name: &[u8], path: &[u8], entry: &Entry) -> Result<()> {
         let fd = match rustix::fs::mkdirat(&dir.fd, name, Mode::RWXU) {
             Ok(()) => beneath::directory(dir.fd.as_fd(), name).call("open")?,
-            Err(Errno::EXIST) => self.existing(dir, name)?,
+            Err(Errno::EXIST) => self.existing(dir, name, path)?,
             Err(errno) => return Err(Fault::Call("mkdirat", errno)),
         };
         if self.notes.knows(Fact::Deleted, path) {
             self.mark_opaque(fd.as_fd())?;
         }
-        self.not_implicit(path);
         self.set_on_directory(fd.as_fd(), path, entry)?;
         self.cache.put(path, &Rc::new(Dir { path: path.to_vec(), fd }));
         Ok(())
     }
 
-    /// A directory that is there stays with what is in it; anything else is replaced.
-    fn existing(&mut self, dir: &Rc<Dir>, name: &[u8]) -> Result<OwnedFd> {
+    /// A directory that is there stays with what is in it; anything else is replaced. What it had covered below stays
+    /// covered.
+    fn existing(&mut self, dir: &Rc<Dir>, name: &[u8], path: &[u8]) -> Result<OwnedFd> {
         match beneath::directory(dir.fd.as_fd(), name) {
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 self.displace(dir, name)?;
+                self.notes.learn(Fact::Deleted, path)?;
                 rustix::fs::mkdirat(&dir.fd, name, Mode::RWXU).call("mkdirat")?;
                 beneath::directory(dir.fd.as_fd(), name).call("open")
             }

@@ -16,10 +16,12 @@ pub(super) enum Fact {
     Made,
     /// A directory of lower layers in which something was changed; its times were noted.
     Touched,
-    /// A directory of lower layers somewhere below which something was changed.
+    /// A directory with something of this layer somewhere in it.
     Passed,
     /// What lower layers have there is deleted.
     Deleted,
+    /// A directory in which all of lower layers is deleted.
+    Cleared,
 }
 
 /// What a directory gets at the end: making things in it changes its times, and may need rights that it does not give.

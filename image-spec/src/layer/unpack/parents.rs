@@ -186,6 +186,7 @@ impl Extract<'_> {
             let path = path.escape_ascii();
             return Err(Fault::refused(format!("lies below `{path}`, which is not a directory")));
         }
+        self.touch(here)?;
         self.displace(here, part)?;
         self.implicit(here, part, path).map(Step::Into)
     }
@@ -198,7 +199,7 @@ impl Extract<'_> {
         self.make_default(&fd, &path)?;
         if self.notes.knows(Fact::Deleted, &path) {
             self.mark_opaque(fd.as_fd())?;
-        } else if self.unpack.form != Form::Plain {
+        } else {
             self.notes.pay(path.len() + 64)?;
             self.implicit.insert(path.clone());
         }
@@ -232,13 +233,22 @@ impl Extract<'_> {
         }
         let stat = rustix::fs::fstat(&dir.fd).call("fstat")?;
         let (atime, mtime) = time_of(&stat);
-        self.notes.later(path, None, atime, mtime)?;
-        for parent in above(path) {
-            if !self.notes.learn(Fact::Passed, parent)? {
+        self.notes.later(path, None, atime, mtime)
+    }
+
+    /// Something of this layer is to lie in this directory, which therefore stays if it is deleted below.
+    pub(super) fn lead(&mut self, dir: &Rc<Dir>) -> Result<()> {
+        for path in std::iter::once(&dir.path[..]).chain(above(&dir.path)) {
+            if !self.notes.learn(Fact::Passed, path)? {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// A directory that is there only as something in it was to be deleted.
+    pub(super) fn is_hollow(&self, path: &[u8]) -> bool {
+        self.implicit.contains(path) && !self.notes.knows(Fact::Passed, path)
     }
 
     /// Gives the caller access to a directory of a lower layer, until the end.

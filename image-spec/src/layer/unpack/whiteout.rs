@@ -21,7 +21,11 @@ impl Extract<'_> {
         let path = name::join(&dir.path, deleted);
         name::check_length(&path, &self.unpack.limits)?;
         if self.unpack.form == Form::Plain {
-            return if self.fresh { Ok(()) } else { self.delete(dir, deleted, path) };
+            return match self.fresh {
+                true if self.is_hollow(&path) => self.displace(dir, deleted),
+                true => self.remove_hollow(&path),
+                false => self.delete(dir, deleted, path),
+            };
         }
         self.notes.learn(Fact::Deleted, &path)?;
         let mode = Mode::empty();
@@ -35,7 +39,14 @@ impl Extract<'_> {
     /// The layer has something of that name. If that is a directory, it must not be merged with a lower one.
     fn cover(&mut self, dir: &Rc<Dir>, name: &[u8], path: &[u8]) -> Result<()> {
         match beneath::directory(dir.fd.as_fd(), name) {
+            Ok(_) if self.is_hollow(path) => {
+                self.not_implicit(path);
+                self.displace(dir, name)?;
+                let (kind, mode) = (FileType::CharacterDevice, Mode::empty());
+                rustix::fs::mknodat(&dir.fd, name, kind, mode, 0).call("mknodat")
+            }
             Ok(fd) => {
+                self.remove_hollow(path)?;
                 self.not_implicit(path);
                 self.mark_opaque(fd.as_fd())
             }
@@ -46,6 +57,11 @@ impl Extract<'_> {
 
     /// Hides all that lower layers have in a directory.
     pub(super) fn opaque(&mut self, dir: &Rc<Dir>) -> Result<()> {
+        // What lower layers have cannot come back, so once is enough, however often it is said.
+        if !self.notes.learn(Fact::Cleared, &dir.path)? {
+            return Ok(());
+        }
+        self.remove_hollow(&dir.path)?;
         if self.unpack.form == Form::Plain {
             return if self.fresh { Ok(()) } else { self.clear(dir.path.clone()) };
         }
@@ -56,6 +72,25 @@ impl Extract<'_> {
         }
         let fd = beneath::directory(dir.fd.as_fd(), b"").call("open")?;
         self.mark_opaque(fd.as_fd())
+    }
+
+    /// Removes the directories below one that are there only for what is to be deleted in them.
+    fn remove_hollow(&mut self, path: &[u8]) -> Result<()> {
+        let prefix = if path.is_empty() { Path::new() } else { [path, b"/"].concat() };
+        let below = self.implicit.range(prefix.clone()..).take_while(|other| other.starts_with(&prefix));
+        let hollow = below.filter(|other| !other.is_empty() && self.is_hollow(other));
+        let all: Vec<Path> = hollow.cloned().collect();
+        for path in all {
+            let (parent, last) = name::split(&path);
+            match beneath::handle(self.root.fd.as_fd(), parent) {
+                Ok(fd) => self.displace(&Rc::new(Dir { path: parent.to_vec(), fd }), last)?,
+                // It was in one of the others.
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                Err(errno) => return Err(Fault::Call("open", errno)),
+            }
+            self.not_implicit(&path);
+        }
+        Ok(())
     }
 
     pub(super) fn mark_opaque(&self, fd: BorrowedFd<'_>) -> Result<()> {
@@ -74,7 +109,7 @@ impl Extract<'_> {
             result => result.call("fstatat")?,
         };
         let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-        let made = self.notes.knows(Fact::Made, &path);
+        let made = self.notes.knows(Fact::Made, &path) && !self.is_hollow(&path);
         if is_directory && (made || self.leads_to_new(&path)) {
             if !made {
                 self.reset(&path)?;
@@ -90,7 +125,7 @@ impl Extract<'_> {
 
     /// Whether a directory of lower layers holds something of this one.
     fn leads_to_new(&self, path: &[u8]) -> bool {
-        self.notes.knows(Fact::Touched, path) || self.notes.knows(Fact::Passed, path)
+        self.notes.knows(Fact::Passed, path)
     }
 
     /// Deletes what lower layers left in a directory, and in those of this layer in it.
@@ -103,7 +138,7 @@ impl Extract<'_> {
             let mut kept = Vec::new();
             remove::pass(dir.fd.as_fd(), |name, is_directory| {
                 let path = name::join(&dir.path, name.to_bytes());
-                let made = self.notes.knows(Fact::Made, &path);
+                let made = self.notes.knows(Fact::Made, &path) && !self.is_hollow(&path);
                 if is_directory && (made || self.leads_to_new(&path)) {
                     kept.push((path, made));
                     return Ok(());
