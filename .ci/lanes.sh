@@ -7,10 +7,11 @@ readonly DEMO_SCRIPT='echo $$ $(hostname) $(id -u)'
 readonly DEMO_PATTERN='^1 [^ ]+ 0$'
 readonly DENY_VERSION=0.20.2
 
-# `name directory` of each member of the workspace.
+# `name directory` of each member of the workspace. What is a workspace of its own is none.
 members() {
     local manifest
     for manifest in */Cargo.toml; do
+        ! grep -q '^\[workspace\]' "$manifest" || continue
         printf '%s %s\n' "$(awk -F'"' '/^name *=/ { print $2; exit }' "$manifest")" "${manifest%/Cargo.toml}"
     done
 }
