@@ -1,9 +1,12 @@
-//! Imports that are killed, and imports at the same time.
+//! Imports and unpacking that are killed, and imports at the same time.
 
+use std::fs;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::compare::{Named, same};
+use crate::snapshot::snapshot;
 use crate::stored::{same_trees, stored, trees};
 use crate::worker::{self, Work};
 use crate::{images, require};
@@ -32,6 +35,10 @@ fn instants(whole: Duration, kills: u32) -> impl Iterator<Item = Duration> {
     (1..=kills).map(move |index| whole.mul_f64((f64::from(index) * GOLDEN).fract()))
 }
 
+fn kills() -> u32 {
+    std::env::var("COFFERDAM_TEST_KILLS").ok().map_or(KILLS, |text| text.parse().expect("a number"))
+}
+
 #[test]
 #[ignore = "needs COFFERDAM_TEST_IMAGES"]
 fn an_import_that_was_killed_is_not_in_the_way() {
@@ -41,7 +48,7 @@ fn an_import_that_was_killed_is_not_in_the_way() {
     let whole = place.path().join("whole");
     import(&source, &whole);
     let (expected, files) = (stored(&whole), trees(&whole));
-    std::fs::remove_dir_all(&whole).expect("remove");
+    fs::remove_dir_all(&whole).expect("remove");
     let takes = import(&source, &whole);
     let kills =
         std::env::var("COFFERDAM_TEST_KILLS").ok().map_or(KILLS, |text| text.parse().expect("a number"));
@@ -56,10 +63,48 @@ fn an_import_that_was_killed_is_not_in_the_way() {
         if index % LOOK == 0 {
             same_trees(&files, &trees(&store));
         }
-        std::fs::remove_dir_all(&store).expect("remove");
+        fs::remove_dir_all(&store).expect("remove");
     }
     println!("{killed} of {kills} were killed within {takes:?}");
     assert!(killed >= kills / 2, "only {killed} of {kills} were killed before they ended");
+}
+
+/// The program `image` unpacks into a directory.
+fn unpack(source: &Path, target: &Path) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_image"));
+    command.args(["--quiet", "unpack", &format!("docker-archive:{}", source.display())]).arg(target);
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("image")
+}
+
+#[test]
+#[ignore = "needs COFFERDAM_TEST_IMAGES"]
+fn a_part_of_an_image_is_not_taken_for_it() {
+    require!(images().is_some(), "COFFERDAM_TEST_IMAGES");
+    let source = images().expect("images").join("docker.tar");
+    let place = tempfile::tempdir().expect("a directory");
+    let (whole, target) = (place.path().join("whole"), place.path().join("target"));
+    let begin = Instant::now();
+    assert!(unpack(&source, &whole).wait().expect("wait").success());
+    let takes = begin.elapsed();
+    let expected = snapshot(&whole);
+    for instant in instants(takes, kills().div_ceil(LOOK)) {
+        let mut child = unpack(&source, &target);
+        std::thread::sleep(instant);
+        child.kill().expect("kill");
+        child.wait().expect("wait");
+        // Nobody is left to remove it. It is refused until somebody does.
+        if target.exists() && fs::read_dir(&target).expect("the directory").next().is_some() {
+            let output = unpack(&source, &target).wait_with_output().expect("image");
+            let message = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.code() == Some(1) && message.contains("is not empty"), "{message}");
+            fs::remove_dir_all(&target).expect("remove");
+        }
+        assert!(unpack(&source, &target).wait().expect("wait").success(), "killed after {instant:?}");
+        let (mut again, top) = (snapshot(&target), expected[&[][..]].modified);
+        again.get_mut(&[][..]).expect("the top").modified = top;
+        same(Named { name: "whole", tree: &expected }, Named { name: "again", tree: &again });
+        fs::remove_dir_all(&target).expect("remove");
+    }
 }
 
 #[test]
