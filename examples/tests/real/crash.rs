@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::compare::{Named, same};
 use crate::snapshot::snapshot;
 use crate::stored::{same_trees, stored, trees};
-use crate::worker::{self, Work};
+use crate::worker::IMPORTED;
 use crate::{images, require};
 
 /// How often an import is killed, unless `COFFERDAM_TEST_KILLS` says otherwise.
@@ -16,10 +16,12 @@ const KILLS: u32 = 100;
 /// After so many, all files are looked at.
 const LOOK: u32 = 10;
 
+/// The program `image` copies into a store.
 fn start(source: &Path, store: &Path) -> Child {
-    let program = std::env::current_exe().expect("this program");
-    let mut command = worker::command(&program, Work::Import, source, store);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("an import")
+    let kind = if source.is_dir() { "oci" } else { "docker-archive" };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_image"));
+    command.args(["--quiet", "copy", &format!("{kind}:{}", source.display()), &format!("store:{IMPORTED}")]);
+    command.arg("--store").arg(store).stdout(Stdio::null()).spawn().expect("image")
 }
 
 fn import(source: &Path, store: &Path) -> Duration {

@@ -1,4 +1,4 @@
-//! What has to be done by another process: by an ordinary user, by one in a user namespace, by one that is killed.
+//! What has to be done by another process: by an ordinary user, by one in a user namespace.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -22,8 +22,6 @@ pub enum Work {
     Unpack,
     /// All layers into a directory, with empty files instead of devices.
     UnpackWithFiles,
-    /// Into a store, which is made if there is none.
-    Import,
 }
 
 /// Where an ordinary user has a program that works, an image to read, and a place to write to.
@@ -89,7 +87,6 @@ fn work() {
     match work {
         "Unpack" => unpack(&*source, Devices::Skip, Path::new(target)),
         "UnpackWithFiles" => unpack(&*source, Devices::EmptyFile, Path::new(target)),
-        "Import" => import(&*source, Path::new(target)),
         _ => panic!("no work {work}"),
     }
 }
