@@ -28,8 +28,8 @@ pub struct Limits {
     pub xattrs: usize,
     /// Bytes of the value of an extended attribute; the kernel takes 64 KiB.
     pub xattr_bytes: usize,
-    /// Bytes of memory for what can only be done at the end of a layer, times of directories above all. 64 MiB, which
-    /// is some 500,000 directories.
+    /// Bytes of memory for what can only be done at the end of a layer, times of directories above all. 32 MiB, which
+    /// is some 250,000 directories.
     pub notes_bytes: usize,
 }
 
@@ -46,7 +46,7 @@ impl Default for Limits {
             metadata_bytes: 1 << 20,
             xattrs: 256,
             xattr_bytes: 64 << 10,
-            notes_bytes: 64 << 20,
+            notes_bytes: 32 << 20,
         }
     }
 }

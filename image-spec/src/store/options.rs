@@ -15,7 +15,7 @@ pub struct ImportOptions<'a> {
 }
 
 impl<'a> ImportOptions<'a> {
-    /// The image for this host, unpacked, with the default limits, by as many threads as there are processors.
+    /// The image for this host, unpacked, with the default limits, by as many threads as there are processors, but no more than 4.
     pub fn new() -> Self {
         Self {
             platform: Platform::host(),
@@ -56,9 +56,10 @@ impl<'a> ImportOptions<'a> {
         Self { progress: Some(progress), ..self }
     }
 
-    /// How many threads are worth it for so many layers.
+    /// How many threads are worth it for so many layers. Each has a decompressor's window and notes of its own.
     pub(super) fn workers(&self, layers: usize) -> usize {
-        let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        const MOST: usize = 4;
+        let processors = || std::thread::available_parallelism().map_or(1, |count| count.get().min(MOST));
         self.threads.unwrap_or_else(processors).min(layers)
     }
 }
