@@ -156,7 +156,8 @@ impl Needed {
         let manifest = manifest.value();
         self.blobs.extend(manifest.layers.iter().map(|layer| layer.digest.clone()));
         self.blobs.insert(manifest.config.digest.clone());
-        if manifest.config.media_type.is_config() {
+        // Attestations and signatures have the config of an image, but no layers that are unpacked.
+        if manifest.check_image().is_ok() {
             let layers = store.load(descriptor)?.layers;
             let diff_ids: Vec<_> = layers.into_iter().map(|layer| layer.diff_id).collect();
             self.layers.extend(chain_ids(&diff_ids));

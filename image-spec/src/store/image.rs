@@ -37,7 +37,7 @@ pub struct StoredImage {
 }
 
 impl Store {
-    /// The image of a name, or of the digest of its manifest. An index that another tool put into the store is
+    /// The image of a name, or of the digest of its manifest, which may have `@` before it. An index that another tool put into the store is
     /// resolved for this host.
     ///
     /// # Errors

@@ -23,6 +23,9 @@ use crate::{Descriptor, Digest, Error, Layer, Result, Settled, Source, Unpack, U
 /// many links.
 const ROUNDS: u64 = 40;
 
+/// The file of a document until it has its name.
+const DOCUMENT: &str = "new";
+
 /// A layer of which something is missing: its blob, its directory or both.
 #[derive(Debug)]
 pub(super) struct Job<'a> {
@@ -83,14 +86,15 @@ impl<'a> Making<'a> {
         let mut made = self.run(&first)?;
         made.extend(self.run(&again)?);
         self.settle(jobs, made, chain)?;
-        for (descriptor, bytes) in documents {
-            fill(&self.scratch, &blob_name(&descriptor.digest), descriptor, &mut &**bytes)?;
-        }
         for name in self.scratch.dir().names()? {
             let name = name.to_string_lossy();
             if let Some(digest) = blob_digest(&name) {
-                self.store.publish_blob(&self.scratch, &name, &digest)?;
+                self.store.replace_blob(&self.scratch, &name, &digest)?;
             }
+        }
+        for (descriptor, bytes) in documents {
+            fill(&self.scratch, DOCUMENT, descriptor, &mut &**bytes)?;
+            self.store.add_blob(&self.scratch, DOCUMENT, descriptor)?;
         }
         for job in jobs.iter().filter(|job| job.unpack) {
             self.store.publish_layer(&self.scratch, &layer_name(job.position), job.chain_id)?;

@@ -10,7 +10,8 @@
 //!    common, so no two imports wait for each other;
 //! 3. the directory of the store, while `index.json` is replaced; who writes to it as a [`Layout`](crate::Layout) does the same.
 //!
-//! Blobs have no lock. Two processes that need the same one both make it, and the second replaces it with equal content.
+//! Blobs have no lock. Two processes that need the same one both make it; of a layer the second replaces it with equal
+//! content, of a document the first one stays, as it may be locked by now.
 //! A [`StoredImage`] holds a shared lock on the blob of its manifest and a [`Container`] one on its directory, so a
 //! collection knows what is in use without being kept away by it.
 //!

@@ -60,7 +60,7 @@ impl Store {
         let _shared = self.share()?;
         self.change_names(|names| {
             names.find(name)?;
-            let digest = name.parse::<Digest>().ok();
+            let digest = digest_of(name);
             names.entries.retain(|entry| match &digest {
                 Some(digest) => entry["digest"].as_str() != Some(&digest.to_string()),
                 None => name_of(entry) != Some(name),
@@ -135,11 +135,11 @@ impl Names {
     }
 
     fn find(&self, name: &str) -> Result<Offer> {
-        let found = match name.parse::<Digest>() {
-            Ok(digest) => {
+        let found = match digest_of(name) {
+            Some(digest) => {
                 self.entries.iter().find(|entry| entry["digest"].as_str() == Some(&digest.to_string()))
             }
-            Err(_) => self.entries.iter().find(|entry| name_of(entry) == Some(name)),
+            None => self.entries.iter().find(|entry| name_of(entry) == Some(name)),
         };
         let missing = || Error::Missing { what: "image", name: name.to_owned() };
         offer(found.ok_or_else(missing)?)
@@ -164,6 +164,11 @@ impl Names {
     }
 }
 
+/// The digest that is meant, also in the form `@DIGEST` that [`select`](crate::select) and the names of places have.
+fn digest_of(name: &str) -> Option<Digest> {
+    name.strip_prefix('@').unwrap_or(name).parse().ok()
+}
+
 fn name_of(entry: &Value) -> Option<&str> {
     entry["annotations"][NAME].as_str()
 }
@@ -181,7 +186,7 @@ pub(super) fn check_name(name: &str) -> Result<()> {
         "" => wrong("is empty"),
         long if long.len() > LONGEST => wrong("is longer than 1024 bytes"),
         text if text.chars().any(char::is_control) => wrong("has control characters"),
-        digest if digest.parse::<Digest>().is_ok() => wrong("is a digest"),
+        digest if digest_of(digest).is_some() => wrong("is a digest"),
         _ => Ok(()),
     }
 }
@@ -220,6 +225,8 @@ mod tests {
         store.set_name(Some("a"), &two).unwrap();
         assert_eq!(names(&store), ["a", "b", &one.digest.to_string()]);
         assert_eq!(store.find("a").unwrap().descriptor.digest, two.digest);
+        assert_eq!(store.find(&two.digest.to_string()).unwrap().descriptor.digest, two.digest);
+        assert_eq!(store.find(&format!("@{}", two.digest)).unwrap().descriptor.digest, two.digest);
         store.tag("b", "c").unwrap();
         store.remove("b").unwrap();
         assert_eq!(names(&store), ["a", &one.digest.to_string(), "c"]);
@@ -265,7 +272,7 @@ mod tests {
     #[test]
     fn bad_names() {
         let digest = Digest::sha256(b"").to_string();
-        for bad in ["", "a\nb", "a\0", &digest, &"x".repeat(1025)] {
+        for bad in ["", "a\nb", "a\0", &digest, &format!("@{digest}"), &"x".repeat(1025)] {
             assert!(check_name(bad).is_err(), "{bad:?}");
         }
         for good in ["alpine", "docker.io/library/alpine:3.20", "ä b", &"x".repeat(1024)] {

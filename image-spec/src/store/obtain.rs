@@ -38,13 +38,31 @@ impl Store {
         let image = match self.image(HOST) {
             Ok(image) if current(&image) => image,
             Ok(_) | Err(Error::Missing { .. }) => {
-                plan.build(self, Some(HOST))?;
+                // Whatever came of it, collections need not be kept away any more.
+                let built = plan.build(self, Some(HOST));
                 self.finish()?;
+                built?;
                 self.image(HOST)?
             }
             Err(error) => return Err(error),
         };
         image.unpack(options)?;
         Ok(image)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_of_the_host_that_cannot_be_made_does_not_keep_collections_away() {
+        let temporary = tempfile::tempdir().unwrap();
+        let store = Store::create(temporary.path().join("store")).unwrap();
+        let blobs = store.path().join("blobs/sha256");
+        std::fs::remove_dir(&blobs).unwrap();
+        assert!(store.obtain(&Location::Host, &ImportOptions::new()).is_err());
+        std::fs::create_dir(&blobs).unwrap();
+        store.gc().unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! Where things are made: a directory in `tmp` that is locked while its maker lives.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
@@ -74,8 +75,13 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes what killed processes left in `tmp`, and returns how many things that were.
+/// Removes what killed processes left in `tmp`, and returns how many things that were. What may not be removed stays: a
+/// container has files of other users, and who uses the store next need not have their ids.
 pub(super) fn sweep(tmp: &Dir) -> Result<u64> {
+    sweep_by(tmp, |name| remove(rustix::fd::AsFd::as_fd(tmp), name, tmp.path()))
+}
+
+fn sweep_by(tmp: &Dir, remove: impl Fn(&str) -> Result<()>) -> Result<u64> {
     let mut count = 0;
     for name in tmp.names()? {
         let name = name.to_string_lossy();
@@ -89,8 +95,11 @@ pub(super) fn sweep(tmp: &Dir) -> Result<u64> {
                 continue;
             }
         }
-        remove(rustix::fd::AsFd::as_fd(tmp), &name, tmp.path())?;
-        count += 1;
+        match remove(&name) {
+            Ok(()) => count += 1,
+            Err(Error::File { source, .. }) if source.kind() == ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(error),
+        }
         drop(lock);
     }
     Ok(count)
@@ -106,6 +115,7 @@ fn new_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::io::Errno;
 
     #[test]
     fn what_is_held_stays_and_the_rest_goes() {
@@ -119,6 +129,26 @@ mod tests {
         assert_eq!(tmp().names().unwrap().len(), 1);
         held.finish().unwrap();
         assert_eq!(tmp().names().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn what_belongs_to_others_stays_and_is_no_error() {
+        let temporary = tempfile::tempdir().unwrap();
+        let tmp = Dir::at(temporary.path()).unwrap();
+        for name in ["mine", "theirs", "yours"] {
+            tmp.make_new(name).unwrap();
+        }
+        let by = |errno: Errno| {
+            let tmp = &tmp;
+            move |name: &str| match name {
+                "theirs" => Err(Error::file("remove", name)(errno)),
+                _ => remove(rustix::fd::AsFd::as_fd(tmp), name, tmp.path()),
+            }
+        };
+        assert_eq!(sweep_by(&tmp, by(Errno::PERM)).unwrap(), 2);
+        assert_eq!(sweep_by(&tmp, by(Errno::ACCESS)).unwrap(), 0);
+        assert_eq!(tmp.names().unwrap(), ["theirs"]);
+        assert!(sweep_by(&tmp, by(Errno::IO)).is_err());
     }
 
     #[test]

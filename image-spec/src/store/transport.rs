@@ -34,7 +34,7 @@ impl Destination for Store {
         }
         let scratch = self.scratch()?;
         fill(&scratch, "blob", descriptor, content)?;
-        self.publish_blob(&scratch, "blob", &descriptor.digest)?;
+        self.add_blob(&scratch, "blob", descriptor)?;
         scratch.finish()
     }
 

@@ -159,7 +159,7 @@ impl Store {
                 let error = Error::Missing { what: "blob", name: missing.to_string() };
                 report.damage("image", name, error, false);
             } else if offer.descriptor.media_type.is_manifest() {
-                // Artifacts are no images.
+                // Artifacts are no images to unpack.
                 whole.extend(self.load(&offer.descriptor));
             }
         }

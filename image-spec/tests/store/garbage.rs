@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use cofferdam_image_spec::{Error, Store};
+use cofferdam_image_spec::{
+    Descriptor, Destination, Document, Error, ImageConfig, Manifest, MediaType, Platform, Store,
+};
 
 use crate::fixture::{Place, image, trees};
 
@@ -30,6 +32,29 @@ fn what_no_name_needs_goes() {
     let collected = place.store.gc().unwrap();
     assert_eq!((collected.blobs, collected.layers), (4, 2));
     assert_eq!(place.names(), empty);
+}
+
+#[test]
+fn attestations_with_the_config_of_an_image_are_kept_and_keep_nothing_else() {
+    let place = Place::new();
+    let statement = Descriptor::of("application/vnd.in-toto+json", b"{}");
+    let config = ImageConfig::new(Platform::host(), vec![statement.digest.clone()]);
+    let config = Document::new(&config).unwrap();
+    let manifest = Document::new(&Manifest::new(config.descriptor(), vec![statement.clone()])).unwrap();
+    assert_eq!(config.media_type().as_str(), MediaType::OCI_CONFIG);
+    let put =
+        |descriptor: &Descriptor, mut content: &[u8]| place.store.put(descriptor, &mut content).unwrap();
+    put(&statement, b"{}");
+    put(&config.descriptor(), config.bytes());
+    put(&manifest.descriptor(), manifest.bytes());
+    place.store.publish(Some("signed"), &manifest.descriptor()).unwrap();
+    place.store.finish().unwrap();
+
+    assert_eq!(place.store.gc().unwrap(), Default::default());
+    assert_eq!(place.store.usage().unwrap().images.len(), 1);
+    assert!(place.store.verify(Default::default()).unwrap().damages.is_empty());
+    place.store.remove("signed").unwrap();
+    assert_eq!(place.store.gc().unwrap().blobs, 3);
 }
 
 #[test]
