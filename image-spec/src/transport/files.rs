@@ -16,6 +16,9 @@ use crate::{Error, Result};
 /// Files are made with this mode, less the umask.
 const MODE: Mode = Mode::from_raw_mode(0o666);
 
+/// What nobody else is to see, even before it has lost its name.
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+
 /// Opens a directory.
 pub(crate) fn directory(path: &Path) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -104,11 +107,11 @@ impl Read for Part<'_> {
 /// A file without a name, gone when it is closed.
 pub(crate) fn unnamed(directory: BorrowedFd<'_>) -> Result<File> {
     let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-    match fs::openat(directory, ".", flags, Mode::RUSR | Mode::WUSR) {
+    match fs::openat(directory, ".", flags, PRIVATE) {
         Ok(file) => Ok(file.into()),
         // Not every file system can do that.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
-            let (file, name) = exclusive(directory, OsStr::new("spool"))?;
+            let (file, name) = exclusive(directory, OsStr::new("spool"), PRIVATE)?;
             fs::unlinkat(directory, &name, AtFlags::empty()).map_err(Error::file("unlink", &name))?;
             Ok(file)
         }
@@ -117,7 +120,7 @@ pub(crate) fn unnamed(directory: BorrowedFd<'_>) -> Result<File> {
 }
 
 /// A new file of a name that nobody has, made of the one that it may get later.
-fn exclusive(directory: BorrowedFd<'_>, name: &OsStr) -> Result<(File, OsString)> {
+fn exclusive(directory: BorrowedFd<'_>, name: &OsStr, mode: Mode) -> Result<(File, OsString)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     loop {
@@ -125,7 +128,7 @@ fn exclusive(directory: BorrowedFd<'_>, name: &OsStr) -> Result<(File, OsString)
         // A name of 255 bytes leaves no room.
         candidate.push(if name.len() < 128 { name } else { OsStr::new("file") });
         candidate.push(format!(".{}.{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-        match fs::openat(directory, &candidate, flags, MODE) {
+        match fs::openat(directory, &candidate, flags, mode) {
             Ok(file) => return Ok((file.into(), candidate)),
             Err(Errno::EXIST) => {}
             Err(errno) => return Err(Error::file("create", candidate)(errno)),
@@ -146,7 +149,7 @@ pub(crate) struct Replacement<'d> {
 impl<'d> Replacement<'d> {
     /// Begins a file that will have the name `target` in the directory.
     pub(crate) fn new(directory: BorrowedFd<'d>, target: &OsStr) -> Result<Self> {
-        let (file, temporary) = exclusive(directory, target)?;
+        let (file, temporary) = exclusive(directory, target, MODE)?;
         Ok(Self { directory, target: target.into(), file, temporary, committed: false })
     }
 
@@ -173,12 +176,22 @@ impl Drop for Replacement<'_> {
     }
 }
 
-/// The directory that a path's last name is in, and that name.
+/// The directory that a path's last name is in, and that name, which a new file will have. Only a regular file may have
+/// it now: a device such as `/dev/null` must not be replaced.
 pub(crate) fn parent(path: &Path) -> Result<(OwnedFd, &OsStr)> {
     let name = path.file_name();
     let name = name.ok_or_else(|| Error::invalid("path", path.to_string_lossy(), "has no file name"))?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    Ok((directory(parent.unwrap_or(Path::new(".")))?, name))
+    let parent = directory(parent.unwrap_or(Path::new(".")))?;
+    match fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => {}
+        stat if FileType::from_raw_mode(stat.map_err(Error::file("stat", path))?.st_mode)
+            == FileType::RegularFile => {}
+        _ => {
+            return Err(Error::invalid("file", path.to_string_lossy(), "is there, and is not a regular file"));
+        }
+    }
+    Ok((parent, name))
 }
 
 /// A directory of files that are not needed for long.
@@ -190,4 +203,38 @@ pub(crate) fn temporary_directory() -> Result<OwnedFd> {
 pub(crate) fn reopened(directory: impl AsFd) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     fs::openat(directory, ".", flags, Mode::empty()).map_err(Error::file("open", "."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt as _;
+
+    #[test]
+    fn only_a_regular_file_is_replaced() {
+        let temporary = tempfile::tempdir().unwrap();
+        let at = |name: &str| temporary.path().join(name);
+        std::fs::write(at("file"), "").unwrap();
+        std::fs::create_dir(at("directory")).unwrap();
+        std::os::unix::fs::symlink("file", at("link")).unwrap();
+        fs::mknodat(fs::CWD, at("pipe"), FileType::Fifo, PRIVATE, 0).unwrap();
+        for good in ["file", "new"] {
+            assert_eq!(parent(&at(good)).unwrap().1, good);
+        }
+        for bad in ["directory", "link", "pipe"] {
+            assert!(matches!(parent(&at(bad)), Err(Error::Invalid { .. })), "{bad}");
+        }
+        assert!(matches!(parent(Path::new("/dev/null")), Err(Error::Invalid { .. })));
+        assert!(matches!(parent(&at("none/file")), Err(Error::File { .. })));
+    }
+
+    #[test]
+    fn what_waits_without_a_name_is_for_its_owner_only() {
+        let temporary = tempfile::tempdir().unwrap();
+        let directory = directory(temporary.path()).unwrap();
+        let (named, _) = exclusive(directory.as_fd(), OsStr::new("spool"), PRIVATE).unwrap();
+        for file in [unnamed(directory.as_fd()).unwrap(), named] {
+            assert_eq!(file.metadata().unwrap().mode() & 0o077, 0);
+        }
+    }
 }

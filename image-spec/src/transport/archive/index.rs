@@ -15,6 +15,8 @@ use crate::{Error, Result};
 
 /// At most so many entries are in an archive of images.
 const MOST_ENTRIES: u64 = 100_000;
+/// At most so many bytes have their names, and the targets of links, together: they are all in memory.
+const MOST_NAMES: usize = 32 << 20;
 /// At most so many links lead to one file.
 const MOST_LINKS: u32 = 8;
 /// A block of the format.
@@ -95,7 +97,7 @@ fn scan(file: &File, length: u64) -> Result<HashMap<Vec<u8>, Item>> {
     let limits = Limits { max_path_len: Some(4096), ..Limits::default() };
     let mut parser = Parser::new(limits);
     let mut entries = HashMap::new();
-    let mut at = 0;
+    let (mut at, mut names) = (0, 0);
     let mut buffer = vec![0; BLOCK];
     let mut wanted = BLOCK;
     loop {
@@ -123,6 +125,13 @@ fn scan(file: &File, length: u64) -> Result<HashMap<Vec<u8>, Item>> {
             ParseEvent::SparseEntry { entry, .. } => return Err(refused(&entry.path, "is a sparse file")),
             ParseEvent::Entry { consumed, entry } => {
                 let content = Content { at: at + consumed as u64, size: entry.size };
+                names += entry.path.len() + entry.link_target.as_ref().map_or(0, |target| target.len());
+                if names > MOST_NAMES {
+                    return Err(Error::Limit {
+                        what: "bytes of names in an archive",
+                        limit: MOST_NAMES as u64,
+                    });
+                }
                 insert(&mut entries, &entry, content)?;
                 content
                     .end()
@@ -214,6 +223,22 @@ mod tests {
         for bad in [&b"/x"[..], b"..", b"a/../../x", b"a/..", b"a\0b"] {
             assert!(normal(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn long_names_do_not_fill_the_memory() {
+        let file = tempfile::tempfile().unwrap();
+        let mut writer = crate::transport::archive::ArchiveWriter::new(&file);
+        let long = "directory/".repeat(400);
+        for count in 0..=MOST_NAMES / long.len() {
+            writer.file(&format!("{long}{count}"), 0, &mut std::io::empty()).unwrap();
+        }
+        writer.finish().unwrap();
+        let length = file.metadata().unwrap().len();
+        assert!(matches!(
+            scan(&file, length),
+            Err(Error::Limit { what: "bytes of names in an archive", .. })
+        ));
     }
 
     #[test]

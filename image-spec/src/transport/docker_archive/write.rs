@@ -44,7 +44,7 @@ impl DockerArchiveWriter {
     /// Begins an archive.
     ///
     /// # Errors
-    /// If its directory is not there, or cannot be written.
+    /// If its directory is not there, or cannot be written; if something else than a regular file has its name.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let (directory, name) = files::parent(path)?;

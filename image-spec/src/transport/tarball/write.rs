@@ -37,7 +37,7 @@ impl TarballWriter {
     /// Begins an archive, compressed as its name says: `.gz` and `.tgz`, `.zst` and `.tzst`.
     ///
     /// # Errors
-    /// If its directory is not there, or cannot be written.
+    /// If its directory is not there, or cannot be written; if something else than a regular file has its name.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let (directory, name) = files::parent(path)?;
