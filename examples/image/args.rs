@@ -88,7 +88,7 @@ pub enum Action {
         /// The new name
         new: String,
     },
-    /// Mount an image of the store, read-only (root)
+    /// Mount an image of the store, read-only and nosuid (root)
     Mount {
         /// A name, or the digest of a manifest
         name: String,

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt::Display;
 use std::io;
 
+use crate::output::printable;
+
 /// A reason to end.
 #[derive(Debug)]
 pub struct Failure {
@@ -13,14 +15,14 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(message: impl Display) -> Self {
-        Self { code: 1, message: message.to_string().replace('\n', " ") }
+        Self { code: 1, message: printable(&message.to_string().replace('\n', " ")) }
     }
 
     /// A wrong command line: the first paragraph of what there is to say.
     pub fn usage(message: &str) -> Self {
         let message = message.strip_prefix("error: ").unwrap_or(message);
         let lines: Vec<_> = message.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-        Self { code: 2, message: lines.join(" ") }
+        Self { code: 2, message: printable(&lines.join(" ")) }
     }
 
     /// A failure of some operation.

@@ -37,7 +37,7 @@ fn text(name: Option<&str>, image: &Image) -> String {
     let mut line = |key: &str, value: &str| {
         if !value.is_empty() {
             // Writing to a string does not fail.
-            writeln!(text, "{key:<12}{value}").unwrap_or_default();
+            writeln!(text, "{key:<12}{}", output::printable(value)).unwrap_or_default();
         }
     };
     line("name", name.unwrap_or_default());
@@ -45,21 +45,16 @@ fn text(name: Option<&str>, image: &Image) -> String {
     line("id", &image.config.digest().to_string());
     line("platform", &config.platform.to_string());
     line("created", config.created.as_deref().unwrap_or_default());
-    line("entrypoint", &quoted(&config.config.entrypoint));
-    line("cmd", &quoted(&config.config.cmd));
+    line("entrypoint", &config.config.entrypoint.join(" "));
+    line("cmd", &config.config.cmd.join(" "));
     line("user", &config.config.user);
     line("directory", &config.config.working_dir);
     for variable in &config.config.env {
-        line("env", &quoted(std::slice::from_ref(variable)));
+        line("env", variable);
     }
     for layer in &image.layers {
         let size = output::size(layer.descriptor.size);
         line("layer", &format!("{} {size:>10}  {}", layer.descriptor.digest, layer.descriptor.media_type));
     }
     text.trim_end().to_owned()
-}
-
-/// What comes from an image may have anything in it, for terminals too.
-fn quoted(words: &[String]) -> String {
-    words.iter().map(|word| word.escape_debug().to_string()).collect::<Vec<_>>().join(" ")
 }

@@ -13,13 +13,16 @@ use crate::{output, places};
 const HINT: &str = "a mount of the host needs root; in namespaces of its own an image is the root of a program by \
     `isolate --image NAME PROGRAM`";
 
-/// Mounts the layers of an image on each other, read-only.
+const FLAGS: MountFlags = MountFlags::RDONLY.union(MountFlags::NOSUID).union(MountFlags::NODEV);
+
+/// Mounts the layers of an image on each other, read-only. Everybody on the host may get there, and an image may have any
+/// program in it, so none is set-user-id there.
 pub fn mount(args: &Args, name: &str, directory: &Path) -> Result<u8, Failure> {
     let image = places::store(args)?.image(name)?;
     if !rustix::process::geteuid().is_root() {
         return Err(Failure::new(HINT));
     }
-    let mut stack = Stack::new().lowers(image.lower_paths()?).flags(MountFlags::RDONLY | MountFlags::NODEV);
+    let mut stack = Stack::new().lowers(image.lower_paths()?).flags(FLAGS);
     if image.store().form() == Form::Overlay(OverlayXattrs::User) {
         stack = stack.userxattr();
     }

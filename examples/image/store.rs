@@ -16,9 +16,9 @@ pub fn list(args: &Args) -> Result<u8, Failure> {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(["name", "digest", "own", "shared"]);
     for image in &usage.images {
-        let name = image.name.as_deref().unwrap_or("-");
+        let name = output::printable(image.name.as_deref().unwrap_or("-"));
         let sizes = [output::size(image.unique), output::size(image.shared)];
-        table.add_row([name, image.digest.short(), &sizes[0], &sizes[1]]);
+        table.add_row([&*name, image.digest.short(), &sizes[0], &sizes[1]]);
     }
     for column in table.column_iter_mut().skip(2) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -50,7 +50,8 @@ pub fn verify(args: &Args, name: Option<&str>, deep: bool, repair: bool) -> Resu
     let mut text = format!("{} images, {} blobs, {} layers", report.images, report.blobs, report.layers);
     for Damage { what, name, error, removed, .. } in &report.damages {
         let removed = if *removed { ", removed" } else { "" };
-        text.push_str(&format!("\n{what} {name}: {error}{removed}"));
+        text.push('\n');
+        text.push_str(&output::printable(&format!("{what} {name}: {error}{removed}")));
     }
     output::print(args, &json, &text)?;
     Ok(u8::from(!report.damages.is_empty()))

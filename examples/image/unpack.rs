@@ -23,10 +23,13 @@ pub fn run(args: &Args, wanted: &Unpack) -> Result<u8, Failure> {
     let image = resolve_image(&*source, &offer.descriptor, &platform)?;
     let made = prepare(&wanted.directory)?;
     let unpacked = layers(args, wanted, &*source, &image);
-    if unpacked.is_err() {
-        clean(&wanted.directory, made).map_err(Failure::of("remove what was unpacked"))?;
-    }
-    let (entries, bytes, skipped) = unpacked?;
+    let (entries, bytes, skipped) = unpacked.map_err(|failure| {
+        // Why it went wrong comes first, whatever becomes of the rest.
+        match clean(&wanted.directory, made) {
+            Ok(()) => failure,
+            Err(error) => Failure::new(format_args!("{}; {error} when it was removed", failure.message)),
+        }
+    })?;
     let json =
         json!({"digest": image.manifest.digest(), "entries": entries, "bytes": bytes, "skipped": skipped});
     let left_out = if skipped == 0 { String::new() } else { format!(", {skipped} things left out") };

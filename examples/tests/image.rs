@@ -100,6 +100,13 @@ fn what_an_image_says_cannot_write_to_the_terminal() {
     let place = Place::new();
     let text = place.text(&["inspect", "oci:made"]);
     assert!(text.contains("/bin/\\u{1b}app") && !text.contains('\u{1b}'), "{text:?}");
+    let hostile = Digest::sha256(b"x");
+    let name = "x\u{9b}2J\u{1b}[2J";
+    let layout = Layout::open(place.path().join("made")).unwrap();
+    layout.publish(Some(name), &Descriptor::new(MediaType::OCI_MANIFEST, hostile, 1)).unwrap();
+    // Each image fits, so their names are said.
+    let line = place.fails(1, &["inspect", "oci:made"]);
+    assert!(line.contains("x\\u{9b}2J\\u{1b}[2J") && !line.trim_end().contains(char::is_control), "{line:?}");
     for key in ["name ", "digest ", "id ", "platform ", "cmd ", "layer "] {
         assert!(text.lines().any(|line| line.starts_with(key)), "{key}: {text}");
     }
@@ -249,6 +256,7 @@ fn an_image_is_mounted_by_root() {
     let script = r#"set -e
         image=$1; "$image" --store store mount one at
         cat at/etc/motd; touch at/x 2>/dev/null && exit 9
+        grep -q " $PWD/at ro,nosuid,nodev," /proc/self/mountinfo
         "$image" umount at; test ! -e at/etc"#;
     let program = env!("CARGO_BIN_EXE_image");
     let mut command = Command::new("unshare");
