@@ -56,7 +56,7 @@ pub struct Args {
 pub enum Action {
     /// Copy an image from one place to another
     Copy(Copy),
-    /// Unpack an image into a directory
+    /// Unpack an image into a directory, for root with its set-user-id programs: keep others out of it
     Unpack(Unpack),
     /// Show the config and the layers of an image
     Inspect(Inspect),

@@ -19,7 +19,7 @@ pub struct Failure {
 impl Failure {
     /// A failure of `isolate` itself.
     pub fn new(message: impl Display) -> Self {
-        Self { code: OWN, message: message.to_string().replace('\n', " ") }
+        Self { code: OWN, message: printable(&message.to_string()) }
     }
 
     /// The same about some operation.
@@ -57,4 +57,25 @@ fn chain(error: &dyn Error) -> String {
         next = cause.source();
     }
     text
+}
+
+/// One line that does nothing to a terminal: errors can quote names that an image has.
+fn printable(message: &str) -> String {
+    let escape = |character: char| match character {
+        '\n' => " ".to_owned(),
+        control if control.is_control() => control.escape_debug().to_string(),
+        other => other.to_string(),
+    };
+    message.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_of_text() {
+        let message = Failure::new("a\nb \u{1b}[2J\u{9b} \"c\"").message;
+        assert_eq!(message, "a b \\u{1b}[2J\\u{9b} \"c\"");
+    }
 }

@@ -85,7 +85,6 @@ mod frames {
     use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
     use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-
     pub(super) struct Frames<R> {
         source: R,
         decoder: FrameDecoder,

@@ -17,7 +17,7 @@ pub struct VerifyOptions {
     /// there. Needs as much time as an import, and space for one image.
     pub deep: bool,
     /// Removes damaged blobs and layers, and names whose documents are damaged or missing, so that they can be imported
-    /// again. Needs the store for itself, as a collection.
+    /// again. Needs the store for itself, as a collection; but a layer goes also while programs run in it.
     pub repair: bool,
 }
 

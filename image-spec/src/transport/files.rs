@@ -188,7 +188,11 @@ pub(crate) fn parent(path: &Path) -> Result<(OwnedFd, &OsStr)> {
         stat if FileType::from_raw_mode(stat.map_err(Error::file("stat", path))?.st_mode)
             == FileType::RegularFile => {}
         _ => {
-            return Err(Error::invalid("file", path.to_string_lossy(), "is there, and is not a regular file"));
+            return Err(Error::invalid(
+                "file",
+                path.to_string_lossy(),
+                "is there, and is not a regular file",
+            ));
         }
     }
     Ok((parent, name))

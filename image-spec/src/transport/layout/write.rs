@@ -72,7 +72,8 @@ impl Layout {
     /// Locks the list of images until the result is dropped, against other threads, too.
     fn lock(&self) -> Result<impl Drop + use<>> {
         let own = files::reopened(&self.directory)?;
-        fs::flock(&own, FlockOperation::LockExclusive).map_err(Error::file("lock", &self.path))?;
+        rustix::io::retry_on_intr(|| fs::flock(&own, FlockOperation::LockExclusive))
+            .map_err(Error::file("lock", &self.path))?;
         Ok(own)
     }
 }
