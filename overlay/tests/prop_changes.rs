@@ -3,7 +3,7 @@
 mod common;
 mod union;
 
-use cofferdam_overlay::{Change, ChangeKind, EntryType};
+use cofferdam_overlay::{Change, ChangeKind, EntryType, Opacity, opacity};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +24,9 @@ enum Operation {
     Mkdir(PathBuf),
     /// With all that is in it.
     Remove(PathBuf),
+    /// A directory, or what is in its place, is removed, and a new one made, with a file in it if there is a name. In an
+    /// overlay it is opaque.
+    Replace(PathBuf, Option<&'static str>),
     /// 7 or 6 for others.
     Chmod(PathBuf, bool),
     Rename(PathBuf, PathBuf),
@@ -106,6 +109,12 @@ impl Model {
                 self.put(path, Content::Directory(self.made));
             }
             Operation::Remove(path) if content(path).is_some() => self.remove(path),
+            Operation::Replace(path, within) if content(path).is_some() => {
+                self.remove(path);
+                self.made += 1;
+                self.put(path, Content::Directory(self.made));
+                within.iter().for_each(|name| self.put(&path.join(name), Content::File(0)));
+            }
             Operation::Chmod(path, mode) => match content(path) {
                 None | Some(Content::Link(_)) => return false,
                 Some(_) => self.nodes.get_mut(path).expect("it is there").mode = *mode,
@@ -193,6 +202,11 @@ fn execute(root: &Path, operation: &Operation) -> io::Result<()> {
             fs::remove_dir_all(root.join(path))
         }
         Operation::Remove(path) => fs::remove_file(root.join(path)),
+        Operation::Replace(path, within) => {
+            execute(root, &Operation::Remove(path.clone()))?;
+            execute(root, &Operation::Mkdir(path.clone()))?;
+            within.iter().try_for_each(|name| execute(root, &Operation::Write(path.join(name), 0)))
+        }
         Operation::Chmod(path, new) => fs::set_permissions(root.join(path), mode(*new)),
         Operation::Rename(from, to) => fs::rename(root.join(from), root.join(to)),
     }
@@ -210,9 +224,16 @@ fn age(path: &Path) -> io::Result<()> {
     Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
+fn name() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["a", "b"])
+}
+
 fn path() -> impl Strategy<Value = PathBuf> {
-    let name = prop::sample::select(vec!["a", "b"]);
-    prop::collection::vec(name, 1..4).prop_map(|names| names.into_iter().collect())
+    prop::collection::vec(name(), 1..4).prop_map(|names| names.into_iter().collect())
+}
+
+fn replacement() -> impl Strategy<Value = Operation> {
+    (path(), prop::option::of(name())).prop_map(|(path, within)| Operation::Replace(path, within))
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -224,15 +245,59 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => path().prop_map(Operation::Remove),
         1 => (path(), any::<bool>()).prop_map(|(path, mode)| Operation::Chmod(path, mode)),
         2 => (path(), path()).prop_map(|(from, to)| Operation::Rename(from, to)),
+        1 => replacement(),
     ]
 }
 
+/// What a layer is filled with first: nearly all paths are there, so that most operations find something.
+fn full() -> Vec<Operation> {
+    let paths = ["a", "b", "a/a", "a/b", "b/a", "a/a/b", "b/a/a"];
+    let (directories, files) = (paths[..3].iter().chain(&paths[4..5]), [paths[3], paths[5], paths[6]]);
+    let made = directories.map(|path| Operation::Mkdir(path.into()));
+    made.chain(files.map(|path| Operation::Write(path.into(), 1))).collect()
+}
+
+/// How many names of an upper directory lie in a directory that is opaque in the middle layer, and are in the bottom one:
+/// who does not see that it is opaque compares with what is hidden.
+fn behind_opaque(union: &Union, path: &Path) -> io::Result<usize> {
+    let [upper, middle, bottom] = ["upper", "0", "1"].map(|layer| union.path(layer).join(path));
+    let parts = [&upper, &middle, &bottom];
+    if !parts.iter().all(|path| fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())) {
+        return Ok(0);
+    }
+    let opaque = |path: &Path| -> io::Result<bool> {
+        let (directory, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default());
+        let found = opacity(File::open(directory)?, name, union::xattrs());
+        Ok(found.map_err(io::Error::other)? == Opacity::Opaque)
+    };
+    if opaque(&upper)? {
+        return Ok(0);
+    }
+    let hides = opaque(&middle)?;
+    let mut count = 0;
+    for entry in fs::read_dir(&upper)? {
+        let name = entry?.file_name();
+        let hidden = hides
+            && fs::symlink_metadata(bottom.join(&name)).is_ok()
+            && fs::symlink_metadata(middle.join(&name)).is_err();
+        count += if hidden { 1 } else { behind_opaque(union, &path.join(&name))? };
+    }
+    Ok(count)
+}
+
+/// What one case had.
+#[derive(Debug, Default)]
+struct Seen {
+    kinds: BTreeSet<ChangeKind>,
+    behind_opaque: usize,
+}
+
 /// One case: a lower layer, what is done in an overlay on it, which becomes a lower layer too, and what is done in a second one.
-fn case(steps: &[Vec<Operation>; 3]) -> Result<BTreeSet<ChangeKind>, TestCaseError> {
+fn case(steps: &[Vec<Operation>; 3]) -> Result<Seen, TestCaseError> {
     let union = Union::new(2);
     let bottom = union.path("1");
     let mut model = Model::default();
-    for operation in &steps[0] {
+    for operation in full().iter().chain(&steps[0]) {
         if model.apply(operation) {
             execute(&bottom, operation)?;
         }
@@ -268,7 +333,8 @@ fn case(steps: &[Vec<Operation>; 3]) -> Result<BTreeSet<ChangeKind>, TestCaseErr
     prop_assert_eq!(found.len(), changes.len(), "each path once");
     prop_assert!(changes.is_sorted_by_key(|change| change.path.clone()), "by the names on the way");
     prop_assert_eq!(&found, &difference(&before, &model));
-    Ok(found.into_iter().map(|(_, kind, _)| kind).collect())
+    let kinds = found.into_iter().map(|(_, kind, _)| kind).collect();
+    Ok(Seen { kinds, behind_opaque: behind_opaque(&union, Path::new(""))? })
 }
 
 /// Does in an overlay and in the model what can be done. An overlay renames no directories of lower layers.
@@ -296,16 +362,22 @@ fn changes_are_those_of_the_model() {
         skip!("an overlay cannot be mounted here: {error}");
     }
     let seen = common::in_private_mounts(|| {
-        let steps = || prop::collection::vec(operation(), 0..24);
+        let steps = |most| prop::collection::vec(operation(), 0..most);
+        // What the middle layer has in the end is new to a good part.
+        let middle = (steps(12), prop::collection::vec(replacement(), 0..5))
+            .prop_map(|(some, last)| [some, last].concat());
         let mut runner =
-            TestRunner::new(Config { cases: 128, failure_persistence: None, ..Config::default() });
-        let seen = std::cell::RefCell::new(BTreeSet::new());
-        let result = runner.run(&(steps(), steps(), steps()), |(one, two, three)| {
-            seen.borrow_mut().extend(case(&[one, two, three])?);
+            TestRunner::new(Config { cases: 256, failure_persistence: None, ..Config::default() });
+        let seen = std::cell::RefCell::new(Seen::default());
+        let result = runner.run(&(steps(12), middle, steps(24)), |(one, two, three)| {
+            let (one, mut all) = (case(&[one, two, three])?, seen.borrow_mut());
+            all.kinds.extend(one.kinds);
+            all.behind_opaque += one.behind_opaque;
             Ok(())
         });
         result.unwrap_or_else(|error| panic!("{error}"));
         seen.into_inner()
     });
-    assert_eq!(seen.len(), 4, "all kinds were met: {seen:?}");
+    assert_eq!(seen.kinds.len(), 4, "all kinds were met: {seen:?}");
+    assert!(seen.behind_opaque > 0, "directories were replaced in the middle layer");
 }
