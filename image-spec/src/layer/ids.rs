@@ -1,5 +1,7 @@
 //! Whose the files of a layer become.
 
+use std::borrow::Cow;
+
 use rustix::thread::CapabilitySet;
 
 /// What becomes of the owners that an archive names.
@@ -8,7 +10,8 @@ pub enum Ids {
     /// They stay as they are. Needs `CAP_CHOWN`, and in a user namespace ids that are mapped there.
     Keep,
     /// Ids of a container become ids of the caller: a tree for a user namespace is prepared outside of it. Needs
-    /// `CAP_CHOWN`. Ids in none of the ranges are refused. Access control lists are left out.
+    /// `CAP_CHOWN`. Ids in none of the ranges are refused. Access control lists are left out. Capabilities of programs count only
+    /// where the container's root is root: not on the host.
     Mapped {
         /// Ranges of user ids.
         uids: Vec<IdRange>,
@@ -58,6 +61,27 @@ impl Ids {
         }
     }
 
+    /// The attribute `security.capability` as it is to be set (`struct vfs_ns_cap_data`); `None` if its root has no id
+    /// outside. Without the id of a root it would be one of the host.
+    pub(crate) fn capability<'v>(&self, value: &'v [u8]) -> Option<Cow<'v, [u8]>> {
+        const WITH_ROOT: u8 = 3;
+        let Self::Mapped { uids, .. } = self else { return Some(value.into()) };
+        let (data, root) = match (value.len(), value.get(3)) {
+            (20, Some(2)) => (value, 0),
+            (24, Some(&WITH_ROOT)) => {
+                let (data, root) = value.split_last_chunk()?;
+                (data, u32::from_le_bytes(*root))
+            }
+            // The kernel refuses others.
+            _ => return Some(value.into()),
+        };
+        let root = map(uids, root).filter(|root| *root != u32::MAX)?;
+        let mut data = data.to_vec();
+        data[3] = WITH_ROOT;
+        data.extend(root.to_le_bytes());
+        Some(data.into())
+    }
+
     /// Whether ids within access control lists mean what they say.
     pub(crate) fn keeps_lists(&self) -> bool {
         matches!(self, Self::Keep)
@@ -87,5 +111,21 @@ mod tests {
         assert!(ids.of(10, 12).is_err());
         assert_eq!(Ids::Keep.of(7, 8), Ok(Some((7, 8))));
         assert_eq!(Ids::Squash.of(7, 8), Ok(None));
+    }
+
+    #[test]
+    fn capabilities_are_those_of_the_mapped_root() {
+        let ids = |container| {
+            let range = vec![IdRange { container, host: 100_000, count: 5 }];
+            Ids::Mapped { uids: range.clone(), gids: range }
+        };
+        let of_host = [&[1, 0, 0, 2][..], &[7; 16]].concat();
+        let with = |root: u32| [&[1, 0, 0, 3][..], &[7; 16], &root.to_le_bytes()].concat();
+        assert_eq!(ids(0).capability(&of_host).unwrap(), with(100_000));
+        assert_eq!(ids(0).capability(&with(3)).unwrap(), with(100_003));
+        assert_eq!(ids(1).capability(&of_host), None);
+        assert_eq!(ids(0).capability(&with(5)), None);
+        assert_eq!(ids(0).capability(b"").unwrap(), &b""[..]);
+        assert_eq!(Ids::Keep.capability(&of_host).unwrap(), of_host);
     }
 }

@@ -35,14 +35,16 @@ enum Fate {
 
 impl Extract<'_> {
     /// A regular file or a directory whose content is complete. Writing and a change of owner clear set-id bits and
-    /// capabilities, so those come last.
+    /// capabilities, so those come after.
     pub(super) fn set_on_open(&mut self, fd: BorrowedFd<'_>, entry: &Entry, mode: u32) -> Result<()> {
         if let Some((uid, gid)) = self.owner(entry)? {
             let done = rustix::fs::fchown(fd, Some(uid), Some(gid));
             done.map_err(|errno| not_mapped(entry, "fchown", errno))?;
         }
-        rustix::fs::fchmod(fd, Mode::from_raw_mode(mode)).call("fchmod")?;
-        self.set_xattrs(Target::Open(fd), entry)
+        // Attributes of users are for those who may write, which the mode can deny to its owner. It also has the last
+        // word on what an access list says.
+        self.set_xattrs(Target::Open(fd), entry)?;
+        rustix::fs::fchmod(fd, Mode::from_raw_mode(mode)).call("fchmod")
     }
 
     /// Something that cannot or should not be opened.
@@ -78,13 +80,19 @@ impl Extract<'_> {
 
     pub(super) fn set_xattrs(&mut self, target: Target<'_>, entry: &Entry) -> Result<()> {
         for (name, value) in &entry.xattrs {
-            let count = match self.fate(name)? {
+            let fate = self.fate(name)?;
+            let value = match name == b"security.capability" {
+                true => self.unpack.ids.capability(value),
+                false => Some(value.into()),
+            };
+            let set = || set_xattr(target, name, value.as_deref().ok_or(Errno::PERM)?);
+            let count = match fate {
                 Fate::Drop(count) => count,
                 Fate::Must => {
-                    set_xattr(target, name, value).call("setxattr")?;
+                    set().call("setxattr")?;
                     continue;
                 }
-                Fate::Keep(count) => match set_xattr(target, name, value) {
+                Fate::Keep(count) => match set() {
                     Err(Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS) => count,
                     result => {
                         result.call("setxattr")?;
