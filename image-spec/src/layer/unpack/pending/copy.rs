@@ -1,8 +1,8 @@
 //! Copies of what lower layers have, with all that is said of it.
 
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
@@ -46,9 +46,31 @@ fn content(from: At<'_>, to: At<'_>) -> Result<()> {
     let source = beneath::open(from.dir, from.name, OFlags::RDONLY).call("open")?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let target = rustix::fs::openat(to.dir, to.name, flags, Mode::RUSR | Mode::WUSR).call("openat")?;
-    // In the kernel where it can be: the standard library knows how.
-    io::copy(&mut File::from(source), &mut File::from(target))
-        .map_err(|source| Fault::Whole(Error::Stream { what: "file of a lower layer", source }))?;
+    parts(source, target)
+        .map_err(|source| Fault::Whole(Error::Stream { what: "file of a lower layer", source }))
+}
+
+/// Copies what is between holes: a file with holes may be much larger than what it takes.
+fn parts(source: OwnedFd, target: OwnedFd) -> io::Result<()> {
+    use rustix::fs::{SeekFrom, ftruncate, seek};
+    let (mut source, mut target) = (File::from(source), File::from(target));
+    let size = source.metadata()?.len();
+    ftruncate(&target, size)?;
+    let mut end = 0;
+    while end < size {
+        let begin = match seek(&source, SeekFrom::Data(end)) {
+            Err(Errno::NXIO) => break,
+            result => result?,
+        };
+        end = seek(&source, SeekFrom::Hole(begin))?;
+        seek(&source, SeekFrom::Start(begin))?;
+        seek(&target, SeekFrom::Start(begin))?;
+        // In the kernel where it can be: the standard library knows how.
+        let copied = io::copy(&mut (&mut source).take(end - begin), &mut target)?;
+        if copied != end - begin {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
     Ok(())
 }
 
@@ -60,11 +82,12 @@ pub(super) fn attributes(from: At<'_>, stat: &Stat, to: At<'_>) -> Result<()> {
         rustix::fs::chownat(to.dir, to.name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
             .call("fchownat")?;
     }
+    // Attributes of users are for those who may write, which the mode can deny to its owner.
+    xattrs(from, to)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
         let handle = beneath::open(to.dir, to.name, OFlags::PATH).call("open")?;
         beneath::chmod(handle.as_fd(), Mode::from_raw_mode(stat.st_mode)).call("chmod")?;
     }
-    xattrs(from, to)?;
     let (atime, mtime) = time_of(stat);
     let times: Timestamps = timestamps(atime, mtime);
     rustix::fs::utimensat(to.dir, to.name, &times, AtFlags::SYMLINK_NOFOLLOW).call("utimensat")

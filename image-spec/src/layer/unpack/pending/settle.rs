@@ -1,7 +1,8 @@
 //! Completes a layer above others.
 
 use std::collections::BTreeSet;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
 use rustix::fs::{AtFlags, FileType, Mode, XattrFlags};
 use rustix::io::Errno;
@@ -18,7 +19,10 @@ use crate::layer::unpack::{beneath, remove};
 
 pub(super) fn settle(pending: &Pending, layer: BorrowedFd<'_>, lowers: &[BorrowedFd<'_>]) -> Result<Settled> {
     let view = View::new(layer, lowers, pending.marks).map_err(|fault| fault.at(b"."))?;
-    let redirects = redirects(pending, &view)?;
+    let redirects = match pending.opaque_root {
+        true => Redirects::default(),
+        false => redirects(pending, &view)?,
+    };
     if !redirects.0.is_empty() {
         return Ok(Settled::Redirect(redirects));
     }
@@ -32,12 +36,24 @@ pub(super) fn settle(pending: &Pending, layer: BorrowedFd<'_>, lowers: &[Borrowe
     }
     let Work { view, restore, made, .. } = work;
     restore.finish().map_err(|fault| fault.at(b"."))?;
+    // Of a root that hides all below nothing is merged, but it is still the root of what is below.
+    let lower_root = view.root().get(1).map(|(_, root)| Rc::clone(root));
+    let view = if pending.opaque_root { alone(pending, layer)? } else { view };
     // Those in a directory before it, as its mode may keep the caller out.
     let implicit: BTreeSet<&Vec<u8>> = pending.implicit.iter().chain(&made).collect();
     for path in implicit.into_iter().rev() {
-        inherit(&view, layer, path).map_err(|fault| fault.at(path))?;
+        let inherited = match path.is_empty() {
+            true => inherit_root(lower_root.as_deref(), layer),
+            false => inherit(&view, layer, path),
+        };
+        inherited.map_err(|fault| fault.at(path))?;
     }
     Ok(Settled::Complete)
+}
+
+/// The layer as if there were none below.
+fn alone(pending: &Pending, layer: BorrowedFd<'_>) -> Result<View> {
+    View::new(layer, &[], pending.marks).map_err(|fault| fault.at(b"."))
 }
 
 /// The directories without an entry that are links below; those in them follow when they are where they belong.
@@ -75,14 +91,15 @@ fn below(view: &View, path: &[u8]) -> Outcome<Option<Found>> {
     view.child(&lower, last).map(Some)
 }
 
+fn inherit_root(lower: Option<&OwnedFd>, layer: BorrowedFd<'_>) -> Outcome<()> {
+    let Some(lower) = lower else { return Ok(()) };
+    let stat = rustix::fs::fstat(lower).call("fstat")?;
+    let at = |dir| At { dir, name: b"." };
+    copy::attributes(at(lower.as_fd()), &stat, at(layer))
+}
+
 /// Gives a directory without an entry what is said of it below.
 fn inherit(view: &View, layer: BorrowedFd<'_>, path: &[u8]) -> Outcome<()> {
-    if path.is_empty() {
-        let Some((_, lower)) = view.root().get(1) else { return Ok(()) };
-        let stat = rustix::fs::fstat(lower).call("fstat")?;
-        let at = |dir| At { dir, name: b"." };
-        return copy::attributes(at(lower.as_fd()), &stat, at(layer));
-    }
     let Some(Found::Directory(lower)) = below(view, path)? else { return Ok(()) };
     let Some((_, lower)) = lower.first() else { return Ok(()) };
     let stat = rustix::fs::fstat(lower).call("fstat")?;
@@ -98,7 +115,7 @@ struct Work<'f> {
     restore: Restore<'f>,
     /// Directories made for copies.
     made: BTreeSet<Vec<u8>>,
-    /// Files that were copied up.
+    /// Files that were copied up, and links to them.
     copied: BTreeSet<Vec<u8>>,
 }
 
@@ -141,7 +158,10 @@ impl Work<'_> {
             // Something of this name came later in the archive.
             Ok(_) => return Ok(()),
         }
-        rustix::fs::linkat(&target, last, &parent, name, AtFlags::empty()).call("linkat")
+        rustix::fs::linkat(&target, last, &parent, name, AtFlags::empty()).call("linkat")?;
+        // A later link may be to this one.
+        self.copied.insert(link.path.clone());
+        Ok(())
     }
 
     /// The directory of this path in the layer, made if it is only below.
