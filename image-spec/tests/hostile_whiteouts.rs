@@ -272,3 +272,22 @@ fn other_attributes_are_kept_where_they_can_be() {
     let kept = xattrs(&place.path("f")).get("user.binary").map(Vec::as_slice) == Some(&[0, 0xff, 0]);
     assert_eq!(unpacked.skipped.xattrs, if kept { 2 } else { 3 });
 }
+
+/// Each would look at all that is in the directory.
+#[test]
+fn saying_a_deletion_again_costs_nothing() {
+    const MANY: usize = 300;
+    let again = |tar: Tar| (0..30_000).fold(tar, |tar, _| tar.file(".wh.d", ""));
+    let full = |tar: Tar| (0..MANY).fold(tar, |tar, number| tar.file(format!("d/{number}/x"), ""));
+    let archive = again(full(Tar::new())).end();
+    for (form, below) in [(Form::Plain, false), (Form::Plain, true), (overlay(), false)] {
+        let place = Place::new();
+        if below {
+            fs::write(place.path("below"), "").unwrap();
+        }
+        let begun = std::time::Instant::now();
+        place.with(&Unpack::new(form), &archive).unwrap();
+        assert!(begun.elapsed().as_secs() < 30, "{form:?} {below}");
+        assert_eq!(fs::read_dir(place.path("d")).unwrap().count(), MANY);
+    }
+}

@@ -210,3 +210,48 @@ fn directories_that_keep_their_owner_out_do_not_stop_it() {
         }
     }
 }
+
+#[test]
+fn directories_below_an_opaque_root_get_nothing_from_what_it_hides() {
+    let mut stack = Stack::new();
+    stack.add(&below());
+    assert_eq!(
+        stack.add(&Tar::new().file(".wh..wh..opq", "").file("etc/new", "").file("lib/x", "").end()),
+        1
+    );
+    let top = |name: &str| stack.top(name).symlink_metadata().unwrap();
+    assert_eq!((top("").mode() & 0o7777, top("").mtime()), (0o711, 5));
+    assert_eq!((top("etc").mode() & 0o7777, top("etc").mtime()), (0o755, 0));
+    assert!(top("lib").is_dir());
+}
+
+#[test]
+fn a_link_may_lead_to_a_link_to_a_file_below() {
+    let mut stack = Stack::new();
+    stack.add(&below());
+    stack.add(&Tar::new().hard_link("one", "etc/sub/file").hard_link("two", "one").end());
+    let (one, two) = (stack.top("one").metadata().unwrap(), stack.top("two").metadata().unwrap());
+    assert_eq!((one.ino(), one.nlink()), (two.ino(), 3));
+}
+
+#[test]
+fn a_file_that_is_taken_along_keeps_its_holes() {
+    let mut stack = Stack::new();
+    stack.add(&Tar::new().file("file", "").end());
+    let size = 4 << 30;
+    let below = File::options().write(true).open(stack.top("file")).unwrap();
+    below.set_len(size).unwrap();
+    let part = |at| std::os::unix::fs::FileExt::write_all_at(&below, b"part", at).unwrap();
+    part(1 << 30);
+    part(size - 4);
+    stack.add(&Tar::new().hard_link("link", "file").end());
+    let link = stack.top("link").metadata().unwrap();
+    assert_eq!(link.size(), size);
+    assert!(link.blocks() < 1 << 11, "{} blocks", link.blocks());
+    let link = File::open(stack.top("link")).unwrap();
+    for (at, expected) in [(1 << 30, b"part"), (size - 4, b"part"), (2 << 30, &[0; 4])] {
+        let mut found = [0; 4];
+        std::os::unix::fs::FileExt::read_exact_at(&link, &mut found, at).unwrap();
+        assert_eq!(&found, expected);
+    }
+}

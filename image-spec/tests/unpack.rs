@@ -111,3 +111,75 @@ fn compressed_layers_are_verified_as_blob_and_as_archive() {
     assert!(matches!(*source, Error::DigestMismatch { what: "diff id", .. }), "{source}");
     assert_eq!(place.names(), [""; 0]);
 }
+
+#[test]
+fn capabilities_of_mapped_programs_are_none_of_the_host() {
+    require_root!();
+    // Version 2, effective, `CAP_NET_RAW`.
+    let value = [&[1, 0, 0, 2, 0, 0x20, 0, 0][..], &[0; 12]].concat();
+    let archive = Tar::new().xattr("security.capability", &value).file("ping", "x").end();
+    let range = |container| vec![cofferdam_image_spec::IdRange { container, host: 100_000, count: 20 }];
+    let unpack = Unpack::new(overlay()).ids(Ids::Mapped { uids: range(0), gids: range(0) });
+    let place = Place::new();
+    assert_eq!(place.with(&unpack, &archive).unwrap().skipped.capabilities, 0);
+    let kept = &xattrs(&place.path("ping"))["security.capability"];
+    assert_eq!((kept[3], &kept[20..]), (3, &100_000_u32.to_le_bytes()[..]));
+}
+
+/// Carries out without the capability that makes modes of no account.
+fn bound_by_modes<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let mut sets = capabilities(None).expect("capabilities");
+            let all = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+            sets.effective.remove(all);
+            sets.permitted.remove(all);
+            set_capabilities(None, sets).expect("capabilities");
+            work()
+        });
+        thread.join().expect("thread")
+    })
+}
+
+#[test]
+fn modes_that_keep_the_owner_out_do_not_stop_later_layers() {
+    let shut = |name: &str| Head::new(name, b'5').mode(0o555).mtime(9);
+    let lower = Tar::new().head(shut("./")).head(shut("a/")).head(shut("a/b/")).end();
+    let upper = Tar::new().file("a/b/new", "").file("new", "").end();
+    let place = Place::new();
+    bound_by_modes(|| {
+        place.plain(&lower).unwrap();
+        place.plain(&upper).unwrap();
+    });
+    assert_eq!(place.names(), ["a", "a/b", "a/b/new", "new"]);
+    for name in ["", "a", "a/b"] {
+        let meta = place.path(name).metadata().unwrap();
+        assert_eq!((meta.mode() & 0o7777, meta.mtime()), (0o555, 9), "{name:?}");
+    }
+    bound_by_modes(|| {
+        place.plain(&Tar::new().file(".wh.a", "").file(".wh.new", "").end()).unwrap();
+    });
+    assert_eq!(place.names(), [""; 0]);
+    std::fs::set_permissions(place.root(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+
+    // Nor that what is refused in the end is removed.
+    let place = Place::new();
+    let archive = Tar::new().head(shut("./")).head(shut("a/")).file("a/b", "").end();
+    let (descriptor, other) = (Descriptor::of(MediaType::OCI_LAYER, &archive), Digest::sha256(b"other"));
+    let failed = bound_by_modes(|| {
+        place.blob(&Unpack::new(Form::Plain), &archive[..], &descriptor, Some(&other)).is_err()
+    });
+    assert_eq!((failed, place.names()), (true, vec![]));
+}
+
+#[test]
+fn files_that_may_not_be_written_keep_their_attributes() {
+    let archive =
+        |mode| Tar::new().xattr("user.note", b"x").entry(Head::new("f", b'0').mode(mode), b"").end();
+    let skipped = |mode| {
+        let place = Place::new();
+        bound_by_modes(|| place.plain(&archive(mode)).unwrap().skipped.xattrs)
+    };
+    assert_eq!(skipped(0o444), skipped(0o644));
+}

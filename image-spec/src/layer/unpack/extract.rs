@@ -42,6 +42,8 @@ pub(super) struct Extract<'a> {
     pub(super) late: BTreeSet<Path>,
     pub(super) links: Vec<LowerLink>,
     pub(super) opaque_root: bool,
+    /// Components that were looked up one by one.
+    pub(super) steps: u64,
 }
 
 impl WithDiffId for Unpacked {
@@ -97,11 +99,14 @@ impl<'a> Extract<'a> {
             late: BTreeSet::new(),
             links: Vec::new(),
             opaque_root: false,
+            steps: 0,
         })
     }
 
     fn run(&mut self, chunks: Chunks) -> crate::Result<Unpacked> {
         let mut archive = Archive::new(chunks, &self.unpack.limits);
+        let root = Rc::clone(&self.root);
+        self.make_usable(&root).map_err(|fault| fault.at(b"."))?;
         while let Some(entry) = archive.next().map_err(|(name, fault)| fault.at(&name))? {
             self.entries += 1;
             if self.entries > self.unpack.limits.entries {

@@ -22,6 +22,8 @@ pub(super) enum Fact {
     Deleted,
     /// A directory in which all of lower layers is deleted.
     Cleared,
+    /// A deletion of it was carried out.
+    Hidden,
 }
 
 /// What a directory gets at the end: making things in it changes its times, and may need rights that it does not give.

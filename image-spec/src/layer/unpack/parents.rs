@@ -20,6 +20,8 @@ use super::{beneath, remove};
 const LINKS: usize = 40;
 /// Components that one path may have with what its links lead through.
 const STEPS: usize = 4096;
+/// Steps for all paths of a layer. Most paths take none; links can make each take as many as one may.
+const ALL_STEPS: u64 = 1 << 26;
 
 /// An open directory.
 pub(super) struct Dir {
@@ -103,6 +105,10 @@ impl Extract<'_> {
         let (mut links, mut steps) = (0, 0);
         while let Some(part) = todo.pop() {
             steps += 1;
+            self.steps += 1;
+            if self.steps > ALL_STEPS {
+                return Err(Fault::limit("steps to the directories of a layer", ALL_STEPS));
+            }
             if part == b".." {
                 let above = name::split(&here.path).0.to_vec();
                 here = self.reopen(above)?;
@@ -252,7 +258,7 @@ impl Extract<'_> {
     }
 
     /// Gives the caller access to a directory of a lower layer, until the end.
-    fn make_usable(&mut self, dir: &Rc<Dir>) -> Result<()> {
+    pub(super) fn make_usable(&mut self, dir: &Rc<Dir>) -> Result<()> {
         if !self.bound_by_modes || self.fresh {
             return Ok(());
         }
@@ -262,6 +268,8 @@ impl Extract<'_> {
             return Ok(());
         }
         let (atime, mtime) = time_of(&stat);
+        // Its times are noted with its mode.
+        self.notes.learn(Fact::Touched, &dir.path)?;
         self.notes.later(&dir.path, Some(mode.as_raw_mode()), atime, mtime)?;
         beneath::chmod(dir.fd.as_fd(), mode | Mode::RWXU).call("chmod")
     }

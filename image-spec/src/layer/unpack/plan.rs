@@ -187,8 +187,7 @@ impl Unpack {
         let work = stream::Work { unpack: self, descriptor, diff_id, progress };
         let outcome = work.run(blob, |chunks| extract::layer(self, root, fresh, chunks));
         if outcome.is_err() && fresh {
-            // The reason counts, not that cleaning up failed as well.
-            remove::empty(root).unwrap_or_default();
+            remove::discard(root);
         }
         outcome.map_err(named)
     }

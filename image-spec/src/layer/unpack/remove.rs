@@ -22,6 +22,17 @@ pub(super) fn tree(parent: BorrowedFd<'_>, name: &CStr) -> Result<()> {
     }
 }
 
+/// Removes what a failure left in a directory, as far as that can be: the reason of the failure counts, not that cleaning
+/// up failed as well.
+pub(super) fn discard(root: BorrowedFd<'_>) {
+    // A layer may have taken the caller's right to change it.
+    let mode = rustix::fs::fstat(root).map(|stat| Mode::from_raw_mode(stat.st_mode));
+    if let Some(mode) = mode.ok().filter(|mode| !mode.contains(Mode::RWXU)) {
+        beneath::chmod(root, mode | Mode::RWXU).unwrap_or_default();
+    }
+    empty(root).unwrap_or_default();
+}
+
 /// Removes all that is in a directory.
 pub(super) fn empty(top: BorrowedFd<'_>) -> Result<()> {
     let mut names = 0;

@@ -254,7 +254,7 @@ impl<'a, R: Read> Blob<'a, R> {
 impl<R: Read> Read for Blob<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // One byte more than there should be shows that there is too much.
-        let left = (self.size + 1).saturating_sub(self.passed.get());
+        let left = self.size.saturating_add(1).saturating_sub(self.passed.get());
         let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         match self.inner.read(&mut buffer[..most]) {
             Ok(count) => {

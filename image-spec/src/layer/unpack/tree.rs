@@ -49,8 +49,7 @@ impl Unpack {
         }
         let outcome = plan.layers(source, layers, root.as_fd(), progress);
         if outcome.is_err() {
-            // The reason counts, not that cleaning up failed as well.
-            remove::empty(root.as_fd()).unwrap_or_default();
+            remove::discard(root.as_fd());
             if made {
                 fs::remove_dir(dir).unwrap_or_default();
             }

@@ -20,6 +20,10 @@ impl Extract<'_> {
     pub(super) fn whiteout(&mut self, dir: &Rc<Dir>, deleted: &[u8]) -> Result<()> {
         let path = name::join(&dir.path, deleted);
         name::check_length(&path, &self.unpack.limits)?;
+        // What lower layers have cannot come back, so once is enough, however often it is said.
+        if !self.notes.learn(Fact::Hidden, &path)? {
+            return Ok(());
+        }
         if self.unpack.form == Form::Plain {
             return match self.fresh {
                 true if self.is_hollow(&path) => self.displace(dir, deleted),
@@ -57,7 +61,7 @@ impl Extract<'_> {
 
     /// Hides all that lower layers have in a directory.
     pub(super) fn opaque(&mut self, dir: &Rc<Dir>) -> Result<()> {
-        // What lower layers have cannot come back, so once is enough, however often it is said.
+        // Once is enough for this as well.
         if !self.notes.learn(Fact::Cleared, &dir.path)? {
             return Ok(());
         }
