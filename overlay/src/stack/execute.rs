@@ -12,7 +12,7 @@ use super::validate::{invalid, twice};
 use super::{Layer, Method, Stack, Support};
 use crate::errno::rustix as errno_of;
 use crate::mount::fault::failed;
-use crate::{Attributes, Error, Filesystem, Mount, MountFlags, Result};
+use crate::{Attributes, Errno, Error, Filesystem, Mount, MountFlags, Result};
 
 impl Stack {
     /// Mounts the stack, attached nowhere, in the best form that the kernel knows. All access to the layers happens
@@ -52,7 +52,7 @@ impl Stack {
             give(&filesystem, parameter, &mut opened)?;
         }
         self.check_work(&opened)?;
-        filesystem.create()?;
+        filesystem.create().map_err(|error| self.with_reason(error))?;
         filesystem.mount(self.flags)
     }
 
@@ -92,23 +92,60 @@ impl Stack {
 
     /// The kernel wants both below one mount, and does not say so where one can see it.
     pub(super) fn check_work(&self, opened: &Opened) -> Result<()> {
-        let Some(upper) = &self.upper else { return Ok(()) };
-        match opened.last_two {
-            [Some(a), Some(b)] if a != b => Err(invalid(
-                "work directory",
-                upper.work.to_string(),
-                "is not on the upper directory's mount",
-            )),
-            _ => Ok(()),
+        let (Some(upper), [Some(first), Some(second)]) = (&self.upper, &opened.last_two) else {
+            return Ok(());
+        };
+        let (first, second) = (identity(&upper.upper, first)?, identity(&upper.work, second)?);
+        if first == second {
+            return Err(twice(&upper.work));
         }
+        // Before Linux 5.8 the mount is not told, and zero for all.
+        if (first.device, first.mount) != (second.device, second.mount) {
+            let reason = "is not on the upper directory's mount";
+            return Err(invalid("work directory", upper.work.to_string(), reason));
+        }
+        Ok(())
+    }
+
+    /// What the kernel refuses as layers within each other may be one that is there twice, under two names. To look at
+    /// all of them before would cost more than the kernel's own look.
+    pub(super) fn with_reason(&self, error: Error) -> Error {
+        if error.errno() != Some(Errno::from_raw(libc::ELOOP)) {
+            return error;
+        }
+        let (upper, work) = (self.upper_layer(), self.work_layer());
+        let mut seen = HashSet::new();
+        for layer in self.lowers.iter().chain(upper).chain(work) {
+            let found = layer.open().and_then(|fd| identity(layer, &fd));
+            let Ok(Identity { device, inode, .. }) = found else { return error };
+            if !seen.insert((device, inode)) {
+                return twice(layer);
+            }
+        }
+        error
     }
 }
 
-/// What is known of the layers that were opened: none may come twice. The upper and work directories are the last.
+/// Which directory it is.
+#[derive(PartialEq, Eq)]
+struct Identity {
+    device: (u32, u32),
+    inode: u64,
+    mount: u64,
+}
+
+fn identity(layer: &Layer, fd: &OwnedFd) -> Result<Identity> {
+    let mask = StatxFlags::INO | StatxFlags::MNT_ID;
+    let stat = statx(fd, "", AtFlags::EMPTY_PATH, mask)
+        .map_err(|errno| failed("statx", layer.to_string(), errno_of(errno)))?;
+    let device = (stat.stx_dev_major, stat.stx_dev_minor);
+    Ok(Identity { device, inode: stat.stx_ino, mount: stat.stx_mnt_id })
+}
+
+/// What is open of the layers. The upper and work directories are the last.
 #[derive(Default)]
 pub(super) struct Opened {
-    seen: HashSet<(u32, u32, u64)>,
-    last_two: [Option<(u32, u32, u64)>; 2],
+    last_two: [Option<Arc<OwnedFd>>; 2],
     /// Descriptors that have to stay open.
     kept: Vec<Arc<OwnedFd>>,
 }
@@ -126,15 +163,7 @@ impl Opened {
 
     pub(super) fn open(&mut self, layer: &Layer) -> Result<Arc<OwnedFd>> {
         let fd = layer.open()?;
-        let mask = StatxFlags::INO | StatxFlags::MNT_ID;
-        let stat = statx(&fd, "", AtFlags::EMPTY_PATH, mask)
-            .map_err(|errno| failed("statx", layer.to_string(), errno_of(errno)))?;
-        let (major, minor) = (stat.stx_dev_major, stat.stx_dev_minor);
-        if !self.seen.insert((major, minor, stat.stx_ino)) {
-            return Err(twice(layer));
-        }
-        // Before Linux 5.8 the mount is not told, and zero for all.
-        self.last_two = [self.last_two[1], Some((major, minor, stat.stx_mnt_id))];
+        self.last_two = [self.last_two[1].take(), Some(Arc::clone(&fd))];
         Ok(fd)
     }
 }

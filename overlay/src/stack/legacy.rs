@@ -50,6 +50,7 @@ impl Stack {
         let place = place(dir, path)?;
         rustix::mount::mount(source, fd_path(place.as_fd())?, "overlay", flags, options.as_c_str())
             .map_err(|errno| failed("mount", format!("overlay at {}", describe(path)), errno_of(errno)))
+            .map_err(|error| self.with_reason(error))
     }
 
     /// How many layers would have fitted.
