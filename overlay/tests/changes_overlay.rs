@@ -114,7 +114,7 @@ fn copies_of_metadata_only_have_the_content_below() {
         eprintln!("skipped: metacopy needs trusted attributes");
         return;
     }
-    check(",redirect_dir=off,metacopy=on");
+    check(",redirect_dir=on,metacopy=on");
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn content_that_is_elsewhere_is_an_error() {
 fn an_upper_directory_of_the_kernel_becomes_its_changes() {
     require_root!();
     let dir = tempfile::tempdir().unwrap();
-    let script = "set -e; mount -t tmpfs tmpfs . && mkdir l u w m && cd l && mkdir -p keep swap/old gone/x && \
+    let script = "set -e; mount -t tmpfs tmpfs . && cd \"$PWD\" && mkdir l u w m && cd l && mkdir -p keep swap/old gone/x && \
         touch keep/a keep/b swap/old/f gone/x/y && cd .. && \
         mount -t overlay overlay -o lowerdir=l,upperdir=u,workdir=w m && \
         rm m/keep/a && echo new > m/keep/c && rm -r m/swap && mkdir m/swap && touch m/swap/n && rm -r m/gone && \
