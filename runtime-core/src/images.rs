@@ -16,6 +16,9 @@ impl Root {
     /// [`read_only`](Self::read_only) refuses changes, [`container`](Self::container) keeps them. What the image's config
     /// says about programs (environment, user, working directory) is not applied.
     ///
+    /// The files have the owners that they have in the store: with root's own [`uid_map`](crate::Command::uid_map) whose
+    /// ids are others, they belong to nobody inside.
+    ///
     /// As long as this value lives, a child that was started with it, or the image, nothing of the image is removed from
     /// the store. A program whose caller has died does not count.
     ///

@@ -18,7 +18,8 @@ pub enum Ids {
         /// Ranges of group ids.
         gids: Vec<IdRange>,
     },
-    /// Everything becomes the caller's. Access control lists are left out, as they would name others.
+    /// Everything becomes the caller's. Access control lists are left out, as they would name others. Programs that set
+    /// the user id then run as the caller, so others should not be able to reach the directory.
     Squash,
 }
 

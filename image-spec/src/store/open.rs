@@ -18,7 +18,7 @@ const VERSION: u32 = 1;
 /// No document of the store's own is longer, except for `index.json`.
 const MOST: u64 = 64 * 1024;
 
-/// Images kept in a directory.
+/// Images kept in a directory, of a local file system: hosts that share one do not know of each other's boots.
 ///
 /// A store is a directory that only its owner can enter, as layers contain setuid programs:
 ///
