@@ -232,3 +232,50 @@ fn a_tree_of_layers_is_made_whole_or_not_at_all() {
     }
     place.check_outside();
 }
+
+#[test]
+fn what_a_killed_process_left_goes_and_what_another_has_stays() {
+    use std::fs::{self, File, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    let mut source = MemorySource::new();
+    let archive = Tar::new().file("a", "1").end();
+    let diff_id = Digest::sha256(&archive);
+    let layers = [Layer { descriptor: source.add(MediaType::OCI_LAYER, archive), diff_id }];
+    let unpack = Unpack::new(overlay());
+    let dir = tempfile::tempdir().unwrap();
+    let (place, beside) = (dir.path().join("tree"), dir.path().join(".tree.unpacking"));
+    let names =
+        || fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+
+    fs::create_dir_all(beside.join("left")).unwrap();
+    unpack.tree(&source, &layers, &place, &|_| ()).unwrap();
+    assert_eq!(names(), ["tree"]);
+    assert_eq!(fs::read(place.join("a")).unwrap(), b"1");
+    assert!(!place.join("left").exists());
+
+    fs::remove_file(place.join("a")).unwrap();
+    fs::set_permissions(&place, Permissions::from_mode(0o711)).unwrap();
+    fs::create_dir(&beside).unwrap();
+    let other = File::open(&beside).unwrap();
+    rustix::fs::flock(&other, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let error = unpack.tree(&source, &layers, &place, &|_| ()).unwrap_err();
+    assert!(matches!(error, Error::Busy { .. }), "{error}");
+    assert!(beside.exists());
+    drop(other);
+    unpack.tree(&source, &layers, &place, &|_| ()).unwrap();
+    assert_eq!(names(), ["tree"]);
+    assert_eq!(
+        fs::metadata(&place).unwrap().permissions().mode() & 0o7777,
+        0o711,
+        "that of the directory before"
+    );
+
+    // A link is not replaced.
+    let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+    fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink("real", &link).unwrap();
+    unpack.tree(&source, &layers, &link, &|_| ()).unwrap();
+    assert_eq!(fs::read(real.join("a")).unwrap(), b"1");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+}

@@ -15,6 +15,7 @@ mod pax;
 mod pending;
 mod plan;
 mod remove;
+mod staging;
 mod stream;
 mod tree;
 mod visit;

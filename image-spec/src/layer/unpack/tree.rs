@@ -1,17 +1,16 @@
 //! All layers of an image into one directory.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::thread::{self, Scope, ScopedJoinHandle};
 
+use super::extract;
 use super::plan::{Form, Unpack, Unpacked};
+use super::staging::Staging;
 use super::stream::{self, Chunks, Work};
-use super::{extract, remove};
 use crate::document::Layer;
-use crate::{Digest, Error, Result, Source};
+use crate::{Digest, Result, Source};
 
 /// How many layers are decompressed at the same time. Each takes a few buffers, and the window of its compression.
 const AT_ONCE: usize = 2;
@@ -22,10 +21,15 @@ impl Unpack {
     /// All layers of an image, from the lowest up, into a directory that is empty or made. While one is extracted the
     /// next is decompressed. Deletions are carried out, whatever [`Form`] this plan has.
     ///
+    /// The tree is made in a directory beside it, `.NAME.unpacking`, and renamed when it is complete. What a killed
+    /// process leaves there goes with the next call. Only where that cannot be, for a mount point or a link or where the
+    /// caller may not write to the directory above, an empty directory is filled in its place.
+    ///
     /// `progress` is called with how many more bytes of the blobs came, from several threads.
     ///
     /// # Errors
-    /// As [`layer`](Self::layer). The directory is removed then, or emptied if it was there before.
+    /// As [`layer`](Self::layer). Then nothing is left, but the directory if it was there before. [`Error::Busy`] if another
+    /// process unpacks to the same place.
     ///
     /// # Privileges
     /// As [`layer`](Self::layer).
@@ -37,24 +41,14 @@ impl Unpack {
         progress: Progress<'_>,
     ) -> Result<Vec<Unpacked>> {
         let plan = Self { form: Form::Plain, ..self.clone() };
-        let file = |action| move |source| Error::File { action, path: dir.to_path_buf(), source };
-        let made = match fs::create_dir(dir) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(error) => return Err(file("make directory")(error)),
-        };
-        let root = File::open(dir).map_err(file("open"))?;
-        if !extract::is_fresh(&plan, root.as_fd())? {
-            return Err(file("unpack into")(io::ErrorKind::DirectoryNotEmpty.into()));
-        }
-        let outcome = plan.layers(source, layers, root.as_fd(), progress);
-        if outcome.is_err() {
-            remove::discard(root.as_fd());
-            if made {
-                fs::remove_dir(dir).unwrap_or_default();
+        let staging = Staging::open(dir)?;
+        match plan.layers(source, layers, staging.root(), progress) {
+            Ok(unpacked) => staging.publish().map(|()| unpacked),
+            Err(error) => {
+                staging.discard();
+                Err(error)
             }
         }
-        outcome
     }
 
     fn layers(
