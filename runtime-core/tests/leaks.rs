@@ -26,6 +26,8 @@ impl State {
         let status = own("status");
         let kept = ["Umask", "Sig", "Shd", "Cap", "Uid", "Gid", "Groups", "NoNewPrivs", "Seccomp", "Threads"];
         let kept = status.lines().filter(|line| kept.iter().any(|name| line.starts_with(name)));
+        // What is queued is counted for the user, so for all processes of the host.
+        let kept = kept.filter(|line| !line.starts_with("SigQ"));
         let tasks = names("/proc/self/task".as_ref());
         let children = tasks.iter().map(|task| own(&format!("task/{task}/children"))).collect();
         Self {
