@@ -19,6 +19,8 @@ prepare() {
     target=${CARGO_TARGET_DIR:-$root/target}
     [[ $target == /* ]] || target=$root/$target
     export CARGO_TARGET_DIR=$target CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never
+    # A fresh clone is built once: what would make the next build faster only fills the disk.
+    [[ -z ${CI-} ]] || export CARGO_INCREMENTAL=0
     unset RUSTFLAGS RUSTDOCFLAGS CARGO_ENCODED_RUSTFLAGS REQUIRE_ALL
     trap finish EXIT
     trap 'exit 130' INT TERM HUP

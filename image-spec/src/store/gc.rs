@@ -31,15 +31,18 @@ pub(super) struct Needed {
     pub(super) layers: HashSet<Digest>,
 }
 
+/// A process that starts another one shares all its locks with it for a moment, until that executes its program.
+const A_MOMENT: Duration = Duration::from_secs(1);
+
 impl Store {
     /// Removes what no name, no container and no [`StoredImage`](super::StoredImage) of any process needs. Nothing can be
     /// imported or opened meanwhile.
     ///
     /// # Errors
-    /// [`Error::Busy`] if somebody imports or opens something; see [`Store::gc_within`]. If a document that says what is
+    /// [`Error::Busy`] if somebody imports or opens something for more than a second; see [`Store::gc_within`]. If a document that says what is
     /// needed cannot be read: then nothing is removed, as [`Store::verify`] has to name the damage first.
     pub fn gc(&self) -> Result<Collected> {
-        self.gc_within(Duration::ZERO)
+        self.gc_within(A_MOMENT)
     }
 
     /// As [`Store::gc`], after waiting this long at most for those who import or open something.
