@@ -20,7 +20,7 @@ pub fn mounted(store: &Path) -> Tree {
     let store = Store::open(store).expect("the store");
     let image = store.image(IMPORTED).expect("the image");
     let lowers = image.lower_paths().expect("the layers");
-    let mount: Mount = Stack::new().lowers(lowers).mount().expect("a mount");
+    let mount: Mount = Stack::new().lowers(lowers).userxattr().mount().expect("a mount");
     let fd = mount.into_fd();
     snapshot(Path::new(&format!("/proc/self/fd/{}", fd.as_raw_fd())))
 }
