@@ -13,6 +13,10 @@ const MOST_LINKS: u32 = 40;
 const MOST_LOOKED: u64 = 1 << 28;
 /// At most so many names are in an image.
 const MOST_NAMES: usize = 4_000_000;
+/// At most so many directories lie in each other: more would be no path to the kernel. Deletions follow them by recursion.
+const MOST_DEPTH: usize = 2048;
+/// At most so many bytes do all names have together. Links can make one in an archive stand for a much longer one.
+const MOST_BYTES: usize = 256 << 20;
 
 /// An entry: which layer, and the how manieth there.
 pub(super) type Place = (usize, u64);
@@ -126,9 +130,10 @@ impl Tree {
     }
 
     /// The names that are left, and the empty directories of which no entry says what they are like.
-    pub(super) fn names(&self) -> (Names, Vec<Vec<u8>>) {
+    pub(super) fn names(&self) -> Result<(Names, Vec<Vec<u8>>)> {
         let mut names = Names::new();
         let mut bare = Vec::new();
+        let mut bytes = 0_usize;
         let mut waiting = vec![(ROOT, Vec::new())];
         while let Some((node, path)) = waiting.pop() {
             let place = match &self.nodes[node] {
@@ -137,6 +142,11 @@ impl Tree {
                     continue;
                 }
                 Node::Directory { place, children } => {
+                    let below = children.keys().map(|name| path.len() + 1 + name.len());
+                    bytes = bytes.saturating_add(below.sum());
+                    if bytes > MOST_BYTES {
+                        return Err(Error::Limit { what: "bytes of all names", limit: MOST_BYTES as u64 });
+                    }
                     let below = children.iter().rev().map(|(name, edge)| (edge.node, join(&path, name)));
                     waiting.extend(below);
                     *place
@@ -147,7 +157,7 @@ impl Tree {
                 names.entry(place).or_default().push(path);
             }
         }
-        (names, bare)
+        Ok((names, bare))
     }
 
     fn push(&mut self, node: Node) -> usize {
@@ -211,6 +221,9 @@ impl Tree {
         let mut rest: Vec<Box<[u8]>> = components(path).rev().map(Box::from).collect();
         let mut links = 0;
         while let Some(name) = rest.pop() {
+            if trail.len() > MOST_DEPTH {
+                return Err(refused(entry, "lies too deep"));
+            }
             let here = trail.last().copied().unwrap_or(ROOT);
             if &*name == b".." {
                 trail.truncate((trail.len() - 1).max(1));
@@ -294,108 +307,4 @@ fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Layers of names: `d/` is a directory, `f` a file, `s>t` a symbolic link, `l=t` a hard link, `-f` a whiteout,
-    /// `d/*` opaque.
-    fn merged(layers: &[&[&str]]) -> Result<Vec<(String, Place)>> {
-        let mut tree = Tree::new();
-        for (number, layer) in layers.iter().enumerate() {
-            if number > 0 {
-                tree.next_layer();
-            }
-            for (index, text) in (0..).zip(*layer) {
-                if let Some(path) = text.strip_prefix('-') {
-                    let (directory, name) = split(path.as_bytes());
-                    tree.whiteout(directory, name)?;
-                } else if let Some(path) = text.strip_suffix("/*") {
-                    tree.opaque(path.as_bytes())?;
-                } else if let Some((path, target)) = text.split_once('>') {
-                    tree.add(path.as_bytes(), Thing::Symlink(target.into()), index)?;
-                } else if let Some((path, target)) = text.split_once('=') {
-                    tree.add(path.as_bytes(), Thing::Link(target.into()), index)?;
-                } else if let Some(path) = text.strip_suffix('/') {
-                    tree.add(path.as_bytes(), Thing::Directory, index)?;
-                } else {
-                    tree.add(text.as_bytes(), Thing::Other, index)?;
-                }
-            }
-        }
-        let mut names: Vec<_> = (tree.names().0.into_iter())
-            .flat_map(|(place, names)| names.into_iter().map(move |name| (name, place)))
-            .map(|(name, place)| (String::from_utf8(name).expect("text"), place))
-            .collect();
-        names.sort();
-        Ok(names)
-    }
-
-    fn names(layers: &[&[&str]]) -> Vec<String> {
-        merged(layers).unwrap().into_iter().map(|(name, _)| name).collect()
-    }
-
-    #[test]
-    fn upper_layers_win() {
-        let merged = merged(&[&["d/", "d/a", "d/b"], &["d/a"], &["d/", "c"]]).unwrap();
-        let expected = [("c", (2, 1)), ("d", (2, 0)), ("d/a", (1, 0)), ("d/b", (0, 2))];
-        assert_eq!(merged, expected.map(|(name, place)| (name.to_owned(), place)));
-    }
-
-    #[test]
-    fn whiteouts_hide_what_lower_layers_have_in_any_order() {
-        assert_eq!(names(&[&["d/", "d/a", "d/b", "e"], &["-d/a", "-e", "-none", "-no/ne"]]), ["d", "d/b"]);
-        assert_eq!(names(&[&["d/", "d/a"], &["-d", "d/", "d/b"]]), ["d", "d/b"]);
-        assert_eq!(names(&[&["d/", "d/a"], &["d/", "d/b", "-d"]]), ["d", "d/b"]);
-        assert_eq!(names(&[&["a"], &["a", "-a"]]), ["a"]);
-        assert_eq!(names(&[&["a"], &["-a"], &["a"]]), ["a"]);
-        // A directory of which nothing is said in the layer that hides the lower one has no place.
-        assert_eq!(names(&[&["d/", "d/a"], &["d/b", "-d"]]), ["d/b"]);
-    }
-
-    #[test]
-    fn opaque_directories_show_only_their_own() {
-        assert_eq!(
-            names(&[&["d/", "d/a", "d/e/", "d/e/x"], &["d/", "d/b", "d/e/y", "d/*"]]),
-            ["d", "d/b", "d/e/y"]
-        );
-        assert_eq!(names(&[&["d/", "d/a"], &["d/*", "d/b"]]), ["d", "d/b"]);
-        assert_eq!(names(&[&["a", "b/", "b/c"], &["/*", "x"]]), ["x"]);
-    }
-
-    #[test]
-    fn other_kinds_replace_each_other_with_all_below() {
-        assert_eq!(names(&[&["d/", "d/a"], &["d"]]), ["d"]);
-        assert_eq!(names(&[&["d/", "d/a"], &["d"], &["d/"]]), ["d"]);
-        assert_eq!(names(&[&["d"], &["d/a"]]), ["d/a"]);
-        assert_eq!(names(&[&["d/", "d/a"], &["d>e"], &["e/", "d/b"]]), ["d", "e", "e/b"]);
-    }
-
-    #[test]
-    fn links_to_directories_are_followed_but_for_the_last_name() {
-        let lower: &[&str] = &["usr/", "usr/lib/", "lib>usr/lib", "abs>/usr/./lib", "up>../../usr"];
-        let add = |more: &[&str]| {
-            let all = names(&[lower, more]);
-            let known = names(&[lower]);
-            all.into_iter().filter(|name| !known.contains(name)).collect::<Vec<_>>()
-        };
-        assert_eq!(add(&["lib/x"]), ["usr/lib/x"]);
-        assert_eq!(add(&["abs/x", "up/y"]), ["usr/lib/x", "usr/y"]);
-        assert_eq!(names(&[lower, &["lib/x"], &["-lib/x"]]), names(&[lower]));
-        let replaced = names(&[lower, &["lib/", "lib/x"]]);
-        assert!(replaced.contains(&"lib/x".to_owned()) && !replaced.contains(&"usr/lib/x".to_owned()));
-        assert_eq!(names(&[&["s>missing/dir", "s/x"]]), ["missing/dir/x", "s"]);
-        assert!(merged(&[&["a>b", "b>a", "a/x"]]).is_err());
-    }
-
-    #[test]
-    fn hard_links_keep_what_they_share() {
-        let share = merged(&[&["a", "b=a", "d/", "d/c=b"], &["-a"]]).unwrap();
-        let place = |name: &str| share.iter().find(|(other, _)| other == name).map(|(_, place)| *place);
-        assert_eq!((place("a"), place("b"), place("d/c")), (None, Some((0, 0)), Some((0, 0))));
-        let across = merged(&[&["a"], &["b=a"], &["a"]]).unwrap();
-        assert_eq!(across, [("a".to_owned(), (2, 0)), ("b".to_owned(), (0, 0))]);
-        for bad in [&["b=a"][..], &["d/", "b=d"], &["b=../../etc/passwd"], &["b=b"], &["a", "b="]] {
-            assert!(merged(&[bad]).is_err(), "{bad:?}");
-        }
-    }
-}
+mod tests;
