@@ -24,7 +24,10 @@ make_account() {
         [[ -e $file ]] && sed -i "/^$name:/d; /^$uid:/d" "$file"
         echo "$name:100000:65536" >>"$file"
     done
-    mkdir -p "$home/tmp" "/run/user/$uid"
+    mkdir -p "$home" "/run/user/$uid"
+    # The layer over the host's files can be no upper directory of a union mount, and holds no whiteouts: a home can.
+    mount -t tmpfs -o mode=755 home "$home"
+    mkdir "$home/tmp"
     chmod 700 "/run/user/$uid"
     chown -R "$uid:$uid" "$home" "/run/user/$uid"
 }
