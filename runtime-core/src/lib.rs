@@ -56,6 +56,8 @@ mod explain;
 mod held;
 #[cfg(feature = "image")]
 mod images;
+#[cfg(feature = "oci")]
+pub mod oci;
 mod own;
 mod prepare;
 mod program;
@@ -77,6 +79,8 @@ pub use cofferdam_image_spec as image;
 pub use cofferdam_namespaces as namespaces;
 pub use cofferdam_overlay as overlay;
 pub use cofferdam_process as process;
+#[cfg(feature = "oci")]
+pub use cofferdam_seccomp as seccomp;
 
 pub use cgroup::{LimitPolicy, remove_stale_cgroups};
 pub use child::Child;

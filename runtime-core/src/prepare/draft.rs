@@ -15,17 +15,17 @@ use crate::{Errno, Error, Location, Mount, Plan, Slot, StackRoot, Step};
 
 /// A plan and what it needs, growing step by step.
 #[derive(Debug)]
-pub(super) struct Draft<'a> {
-    pub(super) plan: Plan,
+pub(crate) struct Draft<'a> {
+    pub(crate) plan: Plan,
     inputs: Vec<Input<'a>>,
     /// The host's files cannot be seen in the new mount namespace: what is shown of them comes from outside.
-    pub(super) outside: bool,
-    pub(super) made: Vec<Made>,
+    pub(crate) outside: bool,
+    pub(crate) made: Vec<Made>,
 }
 
 impl<'a> Draft<'a> {
     /// What is executed. `host_files`: the caller's `PATH` makes sense there.
-    pub(super) fn new(program: &'a Program, host_files: bool) -> Self {
+    pub(crate) fn new(program: &'a Program, host_files: bool) -> Self {
         let mut plan = Plan::new(&program.program);
         if let Some(arg0) = &program.arg0 {
             plan.args = vec![arg0.clone()];
@@ -41,8 +41,14 @@ impl<'a> Draft<'a> {
         draft
     }
 
+    /// A plan without a step.
+    #[cfg(feature = "oci")]
+    pub(crate) fn bare(program: &str) -> Self {
+        Self { plan: Plan::new(program), inputs: Vec::new(), outside: false, made: Vec::new() }
+    }
+
     /// Into a cgroup: on v2 by birth, on v1 first of all.
-    pub(super) fn enter_cgroup(&mut self, shape: Shape) {
+    pub(crate) fn enter_cgroup(&mut self, shape: Shape) {
         if shape.unified {
             self.inputs.push(Input::Cgroup);
             self.plan.cgroup = Some(self.plan.input("the cgroup"));
@@ -54,27 +60,27 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn step(&mut self, step: Step) {
+    pub(crate) fn step(&mut self, step: Step) {
         self.plan.steps.push(step);
     }
 
-    pub(super) fn steps(&mut self, steps: impl IntoIterator<Item = Step>) {
+    pub(crate) fn steps(&mut self, steps: impl IntoIterator<Item = Step>) {
         self.plan.steps.extend(steps);
     }
 
-    pub(super) fn input(&mut self, name: impl Into<String>, fd: BorrowedFd<'a>) -> Slot {
+    pub(crate) fn input(&mut self, name: impl Into<String>, fd: BorrowedFd<'a>) -> Slot {
         self.inputs.push(Input::Borrowed(fd));
         self.plan.input(name)
     }
 
-    pub(super) fn namespace(&mut self, namespace: Namespace) -> Slot {
+    pub(crate) fn namespace(&mut self, namespace: Namespace) -> Slot {
         let name = namespace.to_string();
         self.inputs.push(Input::Namespace(namespace));
         self.plan.input(name)
     }
 
     /// Copies what is mounted at a path of the host, as it can be seen now.
-    pub(super) fn copy(&mut self, path: &Path, recursive: bool) -> Slot {
+    pub(crate) fn copy(&mut self, path: &Path, recursive: bool) -> Slot {
         let name = path.display().to_string();
         if self.outside {
             self.inputs.push(Input::Copy { path: path.to_owned(), recursive });
@@ -86,20 +92,20 @@ impl<'a> Draft<'a> {
     }
 
     /// A union that the caller mounts.
-    pub(super) fn union(&mut self, root: &'a StackRoot) -> Slot {
+    pub(crate) fn union(&mut self, root: &'a StackRoot) -> Slot {
         self.inputs.push(Input::Union(root));
         self.plan.input("the union")
     }
 
     /// Copies the new mount namespace from the template.
-    pub(super) fn use_template(&mut self) {
+    pub(crate) fn use_template(&mut self) {
         self.outside = true;
         self.inputs.push(Input::Template);
         self.plan.mounts_from = Some(self.plan.input("an empty template"));
     }
 
     /// The caller's procfs. The init opens its own files there first of all, so it is given.
-    pub(super) fn proc(&mut self) -> Result<Slot, Error> {
+    pub(crate) fn proc(&mut self) -> Result<Slot, Error> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = openat(CWD, "/proc", flags, Mode::empty()).map_err(|errno| Error::Path {
             what: "procfs",
@@ -110,7 +116,7 @@ impl<'a> Draft<'a> {
         Ok(self.plan.input("/proc"))
     }
 
-    pub(super) fn finish(self, maps: Option<Maps>) -> Prepared<'a> {
+    pub(crate) fn finish(self, maps: Option<Maps>) -> Prepared<'a> {
         Prepared { plan: self.plan, inputs: self.inputs, maps, made: self.made }
     }
 }

@@ -26,10 +26,10 @@ use crate::stdio::{Stdio, Stream};
 use crate::template;
 use crate::{Error, Namespaces, Plan, Root, StackRoot, Step};
 
-use draft::Draft;
 use identity::Identity;
 
 pub(crate) use dev::tree as dev_tree;
+pub(crate) use draft::Draft;
 pub(crate) use identity::Maps;
 pub(crate) use paths::Made;
 pub(crate) use validate::limits as check_limits;
