@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::Status;
 use crate::Errno;
 
 /// The result of an operation on containers.
@@ -29,11 +30,81 @@ pub enum Error {
         /// What the kernel says about it.
         errno: Errno,
     },
+    /// A name that no container can have.
+    #[error("the container id {id:?} {reason}")]
+    InvalidId {
+        /// The name.
+        id: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// There is a container, or a rest of one, with this name.
+    #[error("container with given ID already exists: {id}")]
+    Exists {
+        /// The name.
+        id: String,
+    },
+    /// There is no container with this name.
+    #[error("container does not exist: {id}")]
+    NotFound {
+        /// The name.
+        id: String,
+    },
+    /// Its process has ended, or was never there.
+    #[error("container not running: {id} is {status}")]
+    NotRunning {
+        /// The name.
+        id: String,
+        /// How far it is.
+        status: Status,
+    },
+    /// It is in another state than the operation needs.
+    #[error("cannot {operation} container {id}, which is {status}")]
+    Status {
+        /// What was to be done.
+        operation: &'static str,
+        /// The name.
+        id: String,
+        /// How far it is.
+        status: Status,
+    },
+    /// What is stored about a container cannot be understood. [`Runtime::delete`](super::Runtime::delete) with force removes
+    /// what is left of it.
+    #[error("state of the container {}: {reason}", .path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A hook failed.
+    #[error("hook {path}: {reason}")]
+    Hook {
+        /// Where in the document, as `hooks.prestart[0]`.
+        path: String,
+        /// What it did: its status, or why it could not be executed, and what it wrote to standard error.
+        reason: String,
+    },
+    /// An operation that cannot be done here.
+    #[error("{what} is not supported")]
+    Unsupported {
+        /// What.
+        what: String,
+    },
+    /// The container could not be made, and something of it could not be removed again. `delete` with force tries again.
+    #[error("{source}; and afterwards: {cleanup}")]
+    LeftBehind {
+        /// Why it could not be removed.
+        cleanup: Box<Error>,
+        /// Why the container could not be made.
+        source: Box<Error>,
+    },
     /// The container could not be made or entered.
     #[error(transparent)]
     Container(#[from] crate::Error),
 }
 
+#[allow(dead_code, reason = "used section by section")]
 impl Error {
     /// A value of the configuration that cannot be applied.
     pub(crate) fn config(path: impl Into<String>, reason: impl Into<String>) -> Self {

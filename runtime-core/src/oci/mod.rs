@@ -1,8 +1,18 @@
 //! Containers by the OCI runtime-spec: a configuration becomes a plan, a plan a container with a life cycle.
 
+mod container;
 mod error;
+mod options;
 #[allow(dead_code, unused_imports, reason = "grows section by section")]
 mod plan;
+mod process;
+mod runtime;
+mod status;
 
+pub use container::Container;
 pub use error::{Error, Result};
 pub use oci_spec::runtime::Spec;
+pub use options::{CreateOptions, ExecOptions};
+pub use process::Process;
+pub use runtime::{Listed, Runtime};
+pub use status::{Details, State, Status};
