@@ -13,9 +13,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A value of the configuration that cannot be applied, with its path in the document. Nothing happened.
-    #[error("config.json: {path}: {reason}")]
+    #[error("config.json: {path}{}{reason}", if path.is_empty() { "" } else { ": " })]
     Config {
-        /// Where in the document, as `linux.devices[2].path`.
+        /// Where in the document, as `linux.devices[2].path`; empty for the document itself.
         path: String,
         /// What is wrong with it, with the value.
         reason: String,
@@ -98,6 +98,14 @@ pub enum Error {
         cleanup: Box<Error>,
         /// Why the container could not be made.
         source: Box<Error>,
+    },
+    /// A file that is read and is something else than a regular file.
+    #[error("{what} {}: is no regular file", .path.display())]
+    NotRegular {
+        /// What it is for.
+        what: &'static str,
+        /// The path.
+        path: PathBuf,
     },
     /// The container could not be made or entered.
     #[error(transparent)]

@@ -1,5 +1,6 @@
 //! Containers by the OCI runtime-spec: a configuration becomes a plan, a plan a container with a life cycle.
 
+mod config;
 mod container;
 mod error;
 mod options;
@@ -9,6 +10,7 @@ mod process;
 mod runtime;
 mod status;
 
+pub use config::{Bundle, Config, Id, NotApplied, Report, validate, validate_process};
 pub use container::Container;
 pub use error::{Error, Result};
 pub use oci_spec::runtime::Spec;
