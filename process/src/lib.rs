@@ -56,7 +56,7 @@ pub use error::Error;
 pub use plan::{
     Argument, Attributes, CAPABILITY_NAMES, Capabilities, Capability, CapabilitySet, ClockOffset,
     Credentials, Device, Expected, Field, FileKind, Location, Mount, MountFlags, MountOption, Namespaces,
-    Open, Plan, Propagation, RawCall, Resource, Slot, Source, Stdio, Step, Target, TargetKind,
+    Open, Plan, Propagation, RawCall, Resource, Slot, Source, Stdio, Step, Target, TargetKind, Test,
 };
 pub use spawn::{BoxError, Process, Rendezvous, Spawner};
 pub use stdio::{ChildStderr, ChildStdin, ChildStdout};

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use cofferdam_process::{
     Attributes, ClockOffset, Error, Expected, FileKind, Location, Mount, MountFlags, Namespaces, Open, Plan,
-    Propagation, Slot, Spawner, Stdio, Step, TargetKind,
+    Propagation, Slot, Spawner, Stdio, Step, TargetKind, Test,
 };
 use common::{Maps, is_root, require, run_in_user_namespace, run_mapped, shell, user_namespaces};
 
@@ -334,4 +334,56 @@ fn mounts_can_be_copied_from_another_namespace() {
     assert_eq!(error.errno().unwrap().number(), libc::EINVAL, "{error}");
     holder.kill(libc::SIGKILL).unwrap();
     holder.wait().unwrap();
+}
+
+#[test]
+fn steps_depend_on_what_is_there() {
+    require!(user_namespaces(), "user namespaces");
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("kept")).unwrap();
+    fs::write(directory.path().join("file"), "").unwrap();
+    let mut plan = shell("ls -d /seen/* | tr '\\n' ' '");
+    let root = rooted(&mut plan, directory.path());
+    plan.steps.push(Step::Directory { location: Location::at(root, "seen"), mode: 0o755 });
+    for name in ["kept", "file", "missing"] {
+        let slot = plan.slot(name);
+        let note = |text: &str| Step::Directory {
+            location: Location::at(root, format!("seen/{name}-{text}")),
+            mode: 0o755,
+        };
+        let kind = Step::If {
+            test: Test::IsDirectory(slot),
+            then: vec![note("directory"), Step::Close(slot)],
+            otherwise: vec![Step::Close(slot), note("other")],
+        };
+        let location = Location::at(root, name);
+        let test = Test::Exists { location, how: Open::PATH_IN_ROOT, into: slot };
+        plan.steps.push(Step::If { test, then: vec![kind], otherwise: vec![note("absent")] });
+    }
+    plan.steps.push(Step::PivotRoot { root });
+    let expected = "/seen/file-other /seen/kept-directory /seen/missing-absent";
+    assert_eq!(run_in_user_namespace(plan).unwrap().trim(), expected);
+}
+
+#[test]
+fn a_conditional_step_is_about_files_only() {
+    let mut plan = shell("true");
+    let slot = plan.slot("file");
+    let hostname = Step::Hostname("x".into());
+    plan.steps.push(Step::If { test: Test::IsDirectory(slot), then: vec![hostname], otherwise: Vec::new() });
+    let error = Spawner::new(&plan, &[]).spawn().unwrap_err();
+    assert_eq!(error.to_string(), "conditional step \"set hostname x\" is not about files or mounts");
+}
+
+#[test]
+fn a_file_on_a_file_system_that_must_not_be_is_refused() {
+    let mut plan = shell("true");
+    let slot = plan.slot("the file");
+    const PROC: u64 = 0x9fa0;
+    let how = Open::PATH;
+    plan.steps.push(Step::Open { location: Location::path("/proc/version"), how, into: slot });
+    let expected = Expected { other_filesystem: Some(PROC), ..Expected::default() };
+    plan.steps.push(Step::Verify { file: slot, expected });
+    let error = Spawner::new(&plan, &[]).spawn().unwrap_err();
+    assert_eq!(error.to_string(), "verify the file: EXDEV (Invalid cross-device link)");
 }

@@ -23,6 +23,10 @@ pub(super) struct Builder<'a> {
     pub(super) private_proc: Option<u32>,
     /// Files of the process in procfs that were opened at the start, by step.
     pub(super) opened: Vec<(usize, u32)>,
+    /// The steps that are being encoded belong to a condition.
+    pub(super) nested: bool,
+    /// Nothing is joined with the operations before this one, as a condition leads here.
+    joint: usize,
     operations: Vec<Operation>,
     labels: Vec<Label>,
     /// The program's slot for each slot of the plan.
@@ -54,6 +58,8 @@ impl<'a> Builder<'a> {
             part: Part::Frame("prepare the init"),
             private_proc: None,
             opened: Vec::new(),
+            nested: false,
+            joint: 0,
             operations: Vec::new(),
             labels: Vec::new(),
             numbers,
@@ -92,6 +98,26 @@ impl<'a> Builder<'a> {
         self.labels.push(Label { part: self.part, call });
     }
 
+    /// How many operations there are; from here on they can be reached by a condition.
+    pub(super) fn joint(&mut self) -> usize {
+        self.joint = self.operations.len();
+        self.joint
+    }
+
+    /// Where an operation fails as it may, the operations after it are left out up to the end of what there is now.
+    pub(super) fn skip(&mut self, index: usize) -> Result<(), Error> {
+        let end = self.joint();
+        let count = u32::try_from(end - index - 1).ok().filter(|count| *count <= flag::MAX_SKIP);
+        match (count, self.operations.get_mut(index)) {
+            (Some(count), Some(operation)) => operation.flags |= count << flag::SKIP,
+            _ => {
+                let reason = "has more than 4095 operations";
+                return Err(Error::Invalid { what: "conditional step", value: String::new(), reason });
+            }
+        }
+        Ok(())
+    }
+
     /// A system call whose result does not matter.
     pub(super) fn call(
         &mut self,
@@ -110,12 +136,11 @@ impl<'a> Builder<'a> {
 
     /// Closes a slot: with the operation before it, if that belongs to the same part of the plan and closes no other.
     pub(super) fn close(&mut self, slot: u32) {
-        let same = self.labels.last().is_some_and(|label| label.part == self.part);
-        match self
-            .operations
-            .last_mut()
-            .filter(|last| same && last.flags >> flag::CLOSE == 0 && last.code == code::CALL)
-        {
+        let joint = self.operations.len() <= self.joint;
+        let same = !joint && self.labels.last().is_some_and(|label| label.part == self.part);
+        match self.operations.last_mut().filter(|last| {
+            same && last.flags >> flag::CLOSE & flag::CLOSE_MASK == 0 && last.code == code::CALL
+        }) {
             Some(last) => last.flags |= (slot + 1) << flag::CLOSE,
             None => self.call("close", libc::SYS_close, [Value::Slot(slot)]),
         }

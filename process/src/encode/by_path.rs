@@ -13,6 +13,9 @@ use super::program::Value;
 use crate::Error;
 use crate::plan::{Attributes, Location, Mount, MountFlags, MountOption, Source, Step, Target, TargetKind};
 
+/// The parameter that is no option to `mount(2)`.
+const SOURCE: &str = "source";
+
 /// Whether a mount can be made this way, before these steps: nobody wants its descriptor, `mount(2)` can say all of it,
 /// and the working directory is not needed until it is set.
 pub(super) fn can(mount: &Mount, then: &[Step]) -> bool {
@@ -26,7 +29,7 @@ fn is_directory_free(steps: &[Step]) -> bool {
         let relative = match step {
             Step::PivotRoot { .. } | Step::ChangeRoot { .. } => return true,
             Step::WorkingDirectory(path) => return path.is_absolute(),
-            Step::Call(_) | Step::Sync { .. } => true,
+            Step::Call(_) | Step::Sync { .. } | Step::If { .. } => true,
             Step::Unmount(path) => !path.is_absolute(),
             Step::Mount(Mount { source: Source::Tree { from, .. }, .. }) => seen(from),
             Step::MountAttributes { mount: location, .. }
@@ -82,7 +85,12 @@ pub(super) fn mount(builder: &mut Builder<'_>, mount: &Mount) -> Result<(), Erro
         Source::New { filesystem, options } => {
             let kind = text(filesystem, "file system type")?;
             let data = Value::Bytes(text(&joined(options), "mount option")?);
-            (Value::Bytes(kind.clone()), Value::Bytes(kind), mount.attributes.set.bits(), data)
+            let source = options.iter().find_map(|option| match option {
+                MountOption::Value(key, value) if key == SOURCE => Some(text(value, "mount source")),
+                _ => None,
+            });
+            let source = source.transpose()?.unwrap_or_else(|| kind.clone());
+            (Value::Bytes(source), Value::Bytes(kind), mount.attributes.set.bits(), data)
         }
         Source::Tree { from, .. } => (path(&from.path)?, Value::Number(0), libc::MS_BIND, Value::Number(0)),
         Source::Detached(_) => return Ok(()),
@@ -98,6 +106,10 @@ fn enter(builder: &mut Builder<'_>, target: &Target) -> Result<Value, Error> {
         builder.call("fchdir", libc::SYS_fchdir, [Value::Slot(root)]);
         return path(&target.path);
     }
+    if matches!(target.path.as_os_str().as_encoded_bytes(), b"" | b"/") {
+        builder.call("fchdir", libc::SYS_fchdir, [Value::Slot(root)]);
+        return Ok(Value::Bytes(b".\0".to_vec()));
+    }
     let place = builder.temporary();
     match target.make {
         Some(kind) => files::target(builder, root, &target.path, kind, place)?,
@@ -111,7 +123,8 @@ fn enter(builder: &mut Builder<'_>, target: &Target) -> Result<Value, Error> {
 /// The options as one string.
 fn joined(options: &[MountOption]) -> OsString {
     let mut all = OsString::new();
-    for option in options {
+    let is_source = |option: &&MountOption| matches!(option, MountOption::Value(key, _) if key == SOURCE);
+    for option in options.iter().filter(|option| !is_source(option)) {
         if !all.is_empty() {
             all.push(",");
         }

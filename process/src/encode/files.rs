@@ -34,10 +34,7 @@ pub(super) fn lower(builder: &mut Builder<'_>, step: &Step) -> Result<(), Error>
             builder.call("symlinkat", libc::SYS_symlinkat, [path(target)?, dir, place]);
         }
         Step::Node { location, kind, mode, device } => node(builder, location, *kind, *mode, *device)?,
-        Step::Verify { file, expected } => {
-            let operation = Operation::new(code::VERIFY).value(Value::Slot(builder.slot(*file)));
-            builder.push(operation.bytes(expectation(expected)), None);
-        }
+        Step::Verify { file, expected } => builder.push(verify(builder.slot(*file), expected), None),
         Step::Write { location, content } => {
             let how = Open { flags: O_WRONLY, mode: 0, resolve: STRICT };
             let place = builder.location(location)?;
@@ -49,12 +46,25 @@ pub(super) fn lower(builder: &mut Builder<'_>, step: &Step) -> Result<(), Error>
     Ok(())
 }
 
+/// Checks an open file.
+pub(super) fn verify(file: u32, expected: &Expected) -> Operation {
+    Operation::new(code::VERIFY).value(Value::Slot(file)).bytes(expectation(expected))
+}
+
 /// Opens with `openat2`, tried again while somebody renames.
-fn open(builder: &mut Builder<'_>, [dir, path]: [Value; 2], how: Open, out: u32) {
+fn open(builder: &mut Builder<'_>, place: [Value; 2], how: Open, out: u32) {
+    builder.push(opening(place, how).out(out), Some("openat2"));
+}
+
+/// Opens what may be missing.
+pub(super) fn open_if(builder: &mut Builder<'_>, place: [Value; 2], how: Open, out: u32) {
+    builder.push(opening(place, how).out(out).tolerate(libc::ENOENT), Some("openat2"));
+}
+
+fn opening([dir, path]: [Value; 2], how: Open) -> Operation {
     let how = words([how.flags | O_CLOEXEC, how.mode, how.resolve]);
     let size = Value::Number(how.len() as u64);
-    let call = Operation::call(libc::SYS_openat2, [dir, path, Value::Bytes(how), size]);
-    builder.push(call.flags(flag::RETRY).out(out), Some("openat2"));
+    Operation::call(libc::SYS_openat2, [dir, path, Value::Bytes(how), size]).flags(flag::RETRY)
 }
 
 /// A handle on a path in a root.
@@ -114,6 +124,7 @@ fn expectation(expected: &Expected) -> Vec<u8> {
     want(expect::FILESYSTEM, expected.filesystem.is_some());
     want(expect::DEV, expected.dev.is_some());
     want(expect::INO, expected.ino.is_some());
+    want(expect::OTHER_FILESYSTEM, expected.other_filesystem.is_some());
     let pair = |device: Option<Device>| device.map_or((0, 0), |d| (u64::from(d.major), u64::from(d.minor)));
     let (rdev, dev) = (pair(expected.rdev), pair(expected.dev));
     words([
@@ -125,6 +136,7 @@ fn expectation(expected: &Expected) -> Vec<u8> {
         dev.0,
         dev.1,
         expected.ino.unwrap_or(0),
+        expected.other_filesystem.unwrap_or(0),
     ])
 }
 

@@ -2,6 +2,7 @@
 
 mod builder;
 mod by_path;
+mod condition;
 mod credentials;
 mod files;
 mod mount;
@@ -99,6 +100,7 @@ fn lower(builder: &mut Builder<'_>, index: usize, step: &Step) -> Result<(), Err
         Step::Unmount(path) => mount::unmount(builder, path),
         Step::PivotRoot { root } => mount::pivot_root(builder, *root),
         Step::ChangeRoot { root } => mount::change_root(builder, *root),
+        Step::If { test, then, otherwise } => condition::lower(builder, index, test, [then, otherwise]),
         Step::Open { .. }
         | Step::MakeTarget { .. }
         | Step::Directory { .. }

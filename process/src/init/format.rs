@@ -84,6 +84,12 @@ pub(crate) mod flag {
     pub(crate) const SILENT: u32 = 1;
     /// From this bit on: one more than the slot to close when the operation has succeeded, or zero.
     pub(crate) const CLOSE: u32 = 8;
+    /// The bits of that.
+    pub(crate) const CLOSE_MASK: u32 = 0xfff;
+    /// From this bit on: how many of the operations that follow are left out if this one fails as it may.
+    pub(crate) const SKIP: u32 = 20;
+    /// The most that can be left out.
+    pub(crate) const MAX_SKIP: u32 = 0xfff;
 }
 
 /// The operation number for the exec of the init itself.
@@ -245,7 +251,7 @@ pub(crate) fn operation(program: &[u8], at: usize, slots: u32) -> Result<Operati
     }
     let (number, tolerate, flags) =
         (u32_at(program, at + 8)?, u32_at(program, at + 16)?, u32_at(program, at + 20)?);
-    if flags >> flag::CLOSE > slots {
+    if flags >> flag::CLOSE & flag::CLOSE_MASK > slots {
         return Err(Malformed);
     }
     Ok(Operation { code, number, out, tolerate, flags, count, arguments, next })

@@ -35,12 +35,12 @@ pub(super) fn run(program: &mut [u8], control: i32) -> ! {
     let mut machine = Machine { program, slots: [-1; MAX_SLOTS], used: header.slots, control, index: 0 };
     machine.load_given(header.given);
     let mut at = header.first;
-    for index in 0..header.operations {
-        machine.index = index;
+    while machine.index < header.operations {
         match machine.step(at) {
             Ok(next) => at = next,
-            Err(errno) => fail(machine.control, index, errno),
+            Err(errno) => fail(machine.control, machine.index, errno),
         }
+        machine.index += 1;
     }
     // A program ends with an exec, which does not come back.
     fail(machine.control, format::NO_OPERATION, sys::EBADMSG)
@@ -82,13 +82,31 @@ impl<'a> Machine<'a> {
         match result {
             Ok(value) if operation.out != NONE => self.set(operation.out, value as i32)?,
             Err(errno) if errno.cast_unsigned() != operation.tolerate => return Err(errno),
-            _ => {}
+            Err(_) => return self.skip(&operation),
+            Ok(_) => {}
         }
-        if let Some(slot) = (operation.flags >> flag::CLOSE).checked_sub(1) {
+        self.close_after(&operation)?;
+        Ok(operation.next)
+    }
+
+    /// Leaves out operations after one that failed as it may; gives the offset of the next.
+    fn skip(&mut self, operation: &Operation) -> Result<usize, i32> {
+        self.close_after(operation)?;
+        let mut next = operation.next;
+        for _ in 0..operation.flags >> flag::SKIP {
+            next = format::operation(self.program, next, self.used).map_err(|_| sys::EBADMSG)?.next;
+            self.index += 1;
+        }
+        Ok(next)
+    }
+
+    /// Closes what an operation was the last to need.
+    fn close_after(&mut self, operation: &Operation) -> Result<(), i32> {
+        if let Some(slot) = (operation.flags >> flag::CLOSE & flag::CLOSE_MASK).checked_sub(1) {
             sys::close(self.slot(u64::from(slot))?);
             self.set(slot, -1)?;
         }
-        Ok(operation.next)
+        Ok(())
     }
 
     /// A plain system call.

@@ -62,22 +62,25 @@ pub(crate) mod expect {
     pub(crate) const FILESYSTEM: u64 = 4;
     pub(crate) const DEV: u64 = 8;
     pub(crate) const INO: u64 = 16;
+    pub(crate) const OTHER_FILESYSTEM: u64 = 32;
 }
 
-/// Checks that a descriptor is what it should be. The expectation is eight words: which to look at, type,
-/// device number (2), file system, device (2), inode.
+/// Checks that a descriptor is what it should be. The expectation is nine words: which to look at, type,
+/// device number (2), file system, device (2), inode, and a file system that it must not be.
 pub(super) fn verify(machine: &mut Machine<'_>, operation: &Operation) -> Result<usize, i32> {
     let number = machine.slot(operation.arguments[0].value)?;
     let expected = machine.bytes(&operation.arguments[1])?;
     let word = |index: usize| format::u64_at(expected, index * 8).map_err(|_| sys::EBADMSG);
     let status = status(number)?;
     let wanted = word(0)?;
+    let other = wanted & expect::OTHER_FILESYSTEM == 0 || filesystem(number)? != word(8)?;
     let checks = [
         (expect::KIND, u64::from(status.mode & sys::S_IFMT) == word(1)?, sys::EINVAL),
         (expect::RDEV, status.rdev == [word(2)?, word(3)?], sys::EINVAL),
         (expect::FILESYSTEM, wanted & expect::FILESYSTEM == 0 || filesystem(number)? == word(4)?, sys::EXDEV),
         (expect::DEV, status.dev == [word(5)?, word(6)?], sys::EXDEV),
         (expect::INO, status.ino == word(7)?, sys::EXDEV),
+        (expect::OTHER_FILESYSTEM, other, sys::EXDEV),
     ];
     for (bit, holds, errno) in checks {
         if wanted & bit != 0 && !holds {

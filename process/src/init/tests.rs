@@ -82,6 +82,33 @@ fn calls_take_strings_numbers_and_slots() {
 }
 
 #[test]
+fn an_operation_that_fails_as_it_may_leaves_out_others() {
+    let wrong = || Operation::call(libc::SYS_close, [crate::encode::Value::Number(u64::MAX)]);
+    let may_fail = |skip: u32| wrong().tolerate(libc::EBADF).flags(skip << format::flag::SKIP);
+    assert_eq!(skipping(vec![may_fail(1), wrong()]), Ok(()));
+    assert_eq!(skipping(vec![may_fail(2), wrong(), wrong(), Operation::new(code::CWD)]), Ok(()));
+    assert_eq!(skipping(vec![may_fail(1), wrong(), wrong()]), Err((2, libc::EBADF)));
+    // One that succeeds leaves out nothing.
+    let succeeds = Operation::new(code::CWD).tolerate(libc::EBADF).flags(1 << format::flag::SKIP);
+    assert_eq!(skipping(vec![succeeds, wrong()]), Err((1, libc::EBADF)));
+    // Beyond the end there is nothing to skip.
+    assert_eq!(skipping(vec![may_fail(2), wrong()]), Err((1, sys::EBADMSG)));
+}
+
+/// Runs a program's operations in this process, as far as they are not left out.
+fn skipping(operations: Vec<Operation>) -> Result<(), (usize, i32)> {
+    let mut bytes = Program { operations, labels: Vec::new(), slots: 16 }.to_bytes(&[]).unwrap();
+    let header = format::check(&bytes).unwrap();
+    let mut machine = Machine::new(&mut bytes, header.slots, -1);
+    let mut at = header.first;
+    while machine.index < header.operations {
+        at = machine.step(at).map_err(|errno| (machine.index as usize, errno))?;
+        machine.index += 1;
+    }
+    Ok(())
+}
+
+#[test]
 fn structures_are_patched_with_pointers_and_descriptors() {
     use crate::encode::{Content, Patch, Value};
     // writev to a pipe: an iovec whose pointer is filled in.

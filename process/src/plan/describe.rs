@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     Attributes, Credentials, FileKind, Location, Mount, MountFlags, MountOption, Plan, Propagation, Slot,
-    Source, Stdio, Step, Target,
+    Source, Stdio, Step, Target, Test,
 };
 
 /// The plan as text, a line for each action.
@@ -89,6 +89,7 @@ impl Plan {
             | Step::Directory { .. }
             | Step::Symlink { .. }
             | Step::Node { .. }
+            | Step::If { .. }
             | Step::Verify { .. }
             | Step::Write { .. }
             | Step::PivotRoot { .. }
@@ -118,6 +119,7 @@ impl Plan {
                 };
                 format!("make {} {}{number}", kind_text(*kind), self.place(location))
             }
+            Step::If { test, then, otherwise } => self.if_text(test, then, otherwise),
             Step::Verify { file, .. } => format!("verify {}", self.name(*file)),
             Step::Write { location, content } => {
                 format!("write {:?} to {}", String::from_utf8_lossy(content), self.place(location))
@@ -126,6 +128,21 @@ impl Plan {
             Step::ChangeRoot { root } => format!("change root to {}", self.name(*root)),
             _ => String::new(),
         }
+    }
+
+    fn if_text(&self, test: &Test, then: &[Step], otherwise: &[Step]) -> String {
+        let all = |steps: &[Step]| {
+            let steps = steps.iter().map(|step| self.describe(step));
+            steps.collect::<Vec<_>>().join(", ")
+        };
+        let mut text = match test {
+            Test::Exists { location, .. } => format!("if {} exists: {}", self.place(location), all(then)),
+            Test::IsDirectory(slot) => format!("if {} is a directory: {}", self.name(*slot), all(then)),
+        };
+        if !otherwise.is_empty() {
+            text.push_str(&format!(", otherwise: {}", all(otherwise)));
+        }
+        text
     }
 
     fn mount_text(&self, mount: &Mount) -> String {

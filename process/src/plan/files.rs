@@ -118,4 +118,22 @@ pub struct Expected {
     pub dev: Option<Device>,
     /// Its inode number.
     pub ino: Option<u64>,
+    /// The magic number of a file system that it must not lie on; a mismatch is `EXDEV`.
+    pub other_filesystem: Option<u64>,
+}
+
+/// What a [`Step::If`](super::Step::If) depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// Whether a file exists; if it does, it is opened.
+    Exists {
+        /// Where it would be.
+        location: Location,
+        /// How it is opened.
+        how: Open,
+        /// The slot for its descriptor.
+        into: Slot,
+    },
+    /// Whether an open file is a directory.
+    IsDirectory(Slot),
 }

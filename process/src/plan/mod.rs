@@ -20,7 +20,7 @@ use std::ffi::OsString;
 
 pub use capability::{CAPABILITY_NAMES, Capability, CapabilitySet};
 pub use credentials::{Capabilities, Credentials};
-pub use files::{Device, Expected, FileKind, Location, Open, TargetKind};
+pub use files::{Device, Expected, FileKind, Location, Open, TargetKind, Test};
 pub use limit::Resource;
 pub use mount::{Attributes, Mount, MountFlags, MountOption, Propagation, Source, Target};
 pub use namespace::{ClockOffset, Namespaces};

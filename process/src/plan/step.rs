@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{
     Attributes, ClockOffset, Credentials, Device, Expected, FileKind, Location, Mount, Namespaces, Open,
-    Resource, Slot, TargetKind,
+    Resource, Slot, TargetKind, Test,
 };
 
 /// One thing that the init does. Each step is small enough to be named in an error.
@@ -102,6 +102,15 @@ pub enum Step {
         file: Slot,
         /// What it must be.
         expected: Expected,
+    },
+    /// Carries out some of two lists of steps, which are about files and mounts only.
+    If {
+        /// What is looked at.
+        test: Test,
+        /// If it holds.
+        then: Vec<Step>,
+        /// If it does not.
+        otherwise: Vec<Step>,
     },
     /// Writes a file in one call; it must exist.
     Write {

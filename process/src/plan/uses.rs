@@ -1,6 +1,6 @@
 //! Which descriptors a step uses.
 
-use super::{Argument, Field, Location, Mount, MountOption, Slot, Source, Step, TargetKind};
+use super::{Argument, Field, Location, Mount, MountOption, Slot, Source, Step, TargetKind, Test};
 
 impl Step {
     /// The slots that the step reads or fills.
@@ -22,6 +22,9 @@ impl Step {
             | Self::Symlink { location, .. }
             | Self::Node { location, .. }
             | Self::Write { location, .. } => at(location).into_iter().collect(),
+            Self::If { test, then, otherwise } => {
+                then.iter().chain(otherwise).flat_map(Self::slots).chain(test_slots(test)).collect()
+            }
             Self::Verify { file, .. } => vec![*file],
             Self::PivotRoot { root } | Self::ChangeRoot { root } => vec![*root],
             Self::Call(call) => call.arguments.iter().flat_map(argument_slots).chain(call.into).collect(),
@@ -29,6 +32,13 @@ impl Step {
             Self::Close(slot) => vec![*slot],
             _ => Vec::new(),
         }
+    }
+}
+
+fn test_slots(test: &Test) -> Vec<Slot> {
+    match test {
+        Test::Exists { location, into, .. } => location.dir.into_iter().chain([*into]).collect(),
+        Test::IsDirectory(slot) => vec![*slot],
     }
 }
 

@@ -108,6 +108,9 @@ impl Plan {
                     "is to go into a fresh file system, which needs a root and no making",
                 ))
             }
+            Step::If { then, otherwise, .. } => {
+                then.iter().chain(otherwise).try_for_each(|inner| self.validate_nested(inner))
+            }
             Step::Call(call) => self.validate_call(call),
             Step::WorkingDirectory(path) if path.as_os_str().is_empty() => {
                 Err(invalid("working directory", String::new(), "is empty"))
@@ -115,6 +118,24 @@ impl Plan {
             _ => Ok(()),
         }
         .and_then(|()| step.slots().into_iter().try_for_each(|slot| self.known(slot)))
+    }
+
+    /// A step that may not be carried out: only of the kinds that leave no trace in the steps after them.
+    fn validate_nested(&self, step: &Step) -> Result<(), Error> {
+        match step {
+            Step::Mount(_)
+            | Step::MountAttributes { .. }
+            | Step::Open { .. }
+            | Step::MakeTarget { .. }
+            | Step::Directory { .. }
+            | Step::Symlink { .. }
+            | Step::Node { .. }
+            | Step::Verify { .. }
+            | Step::If { .. }
+            | Step::Call(_)
+            | Step::Close(_) => self.validate_step(step),
+            _ => Err(invalid("conditional step", self.describe(step), "is not about files or mounts")),
+        }
     }
 
     fn validate_call(&self, call: &super::RawCall) -> Result<(), Error> {
