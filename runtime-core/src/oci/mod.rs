@@ -2,7 +2,9 @@
 
 mod config;
 mod container;
+mod default;
 mod error;
+mod features;
 mod options;
 #[allow(dead_code, unused_imports, reason = "grows section by section")]
 mod plan;
@@ -12,7 +14,9 @@ mod status;
 
 pub use config::{Bundle, Config, Id, NotApplied, Report, validate, validate_process};
 pub use container::Container;
+pub use default::{default_spec, default_spec_rootless, to_json, write_spec};
 pub use error::{Error, Result};
+pub use features::features;
 pub use oci_spec::runtime::Spec;
 pub use options::{CreateOptions, ExecOptions};
 pub use process::Process;
