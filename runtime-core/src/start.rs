@@ -162,7 +162,7 @@ fn carry_out<'a, T>(
     result
 }
 
-fn spawn<T>(
+pub(crate) fn spawn<T>(
     prepared: &Prepared<'_>,
     template: Option<&Namespace>,
     place: &Place<'_>,
@@ -215,7 +215,7 @@ fn open<'a>(
 }
 
 /// Writes the id maps of a new user namespace.
-struct MapWriter<'a>(&'a Maps);
+pub(crate) struct MapWriter<'a>(pub(crate) &'a Maps);
 
 impl Rendezvous for MapWriter<'_> {
     fn created(&mut self, process: Process<'_>) -> Result<(), BoxError> {

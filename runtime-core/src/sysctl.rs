@@ -1,6 +1,5 @@
 //! Which kernel parameters belong to a namespace.
 
-use crate::enclosure::Enclosure;
 use crate::{Error, Namespaces};
 
 /// Parameters that belong to a kind of namespace; those that end in a dot with all below them.
@@ -20,9 +19,14 @@ const OWNED: [(&str, Namespaces); 13] = [
     ("kernel.domainname", Namespaces::UTS),
 ];
 
-/// Refuses what would change the host, or a namespace that the program shares.
-pub(crate) fn validate(name: &str, value: &str, enclosure: &Enclosure) -> Result<(), Error> {
-    let wrong = |reason| Err(Error::invalid("sysctl", name, reason));
+/// Refuses what would change the host, or a namespace that the program shares. `own`: which it does not.
+pub(crate) fn validate(name: &str, value: &str, own: Namespaces) -> Result<(), Error> {
+    check(name, value, own).map_err(|reason| Error::invalid("sysctl", name, reason))
+}
+
+/// As [`validate`], with only the reason.
+pub(crate) fn check(name: &str, value: &str, own: Namespaces) -> Result<(), &'static str> {
+    let wrong = Err;
     if value.contains('\0') || name.contains('\0') {
         return wrong("contains a NUL byte");
     }
@@ -37,7 +41,7 @@ pub(crate) fn validate(name: &str, value: &str, enclosure: &Enclosure) -> Result
     });
     match owned {
         None => wrong("belongs to no namespace: it would change the host"),
-        Some((_, kind)) if !enclosure.new.contains(*kind) => wrong("belongs to a namespace that is not new"),
+        Some((_, kind)) if !own.contains(*kind) => wrong("belongs to a namespace that is not new"),
         Some(_) => Ok(()),
     }
 }
@@ -46,8 +50,8 @@ pub(crate) fn validate(name: &str, value: &str, enclosure: &Enclosure) -> Result
 mod tests {
     use super::*;
 
-    fn refused(name: &str, enclosure: &Enclosure) -> Option<&'static str> {
-        match validate(name, "1", enclosure) {
+    fn refused(name: &str, own: Namespaces) -> Option<&'static str> {
+        match validate(name, "1", own) {
             Err(Error::Invalid { reason, .. }) => Some(reason),
             _ => None,
         }
@@ -55,18 +59,18 @@ mod tests {
 
     #[test]
     fn takes_only_what_belongs_to_a_new_namespace() {
-        let all = Enclosure::default();
+        let all = Namespaces::all();
         for name in
             ["net.ipv4.ip_forward", "net/ipv4/conf/eth0.1/forwarding", "kernel.shmmax", "fs.mqueue.msg_max"]
         {
-            assert_eq!(refused(name, &all), None, "{name}");
+            assert_eq!(refused(name, all), None, "{name}");
         }
         for name in
             ["kernel.core_pattern", "vm.swappiness", "kernel.shmmax.more", "network.x", "net", "net..x", ""]
         {
-            assert!(refused(name, &all).is_some(), "{name}");
+            assert!(refused(name, all).is_some(), "{name}");
         }
-        let shared = Enclosure { new: Namespaces::all().without(Namespaces::NET), ..Enclosure::default() };
-        assert!(refused("net.ipv4.ip_forward", &shared).is_some());
+        let shared = Namespaces::all().without(Namespaces::NET);
+        assert!(refused("net.ipv4.ip_forward", shared).is_some());
     }
 }

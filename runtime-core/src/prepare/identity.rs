@@ -22,6 +22,49 @@ pub(crate) struct Maps {
     pub(crate) caller: Option<Caller>,
 }
 
+impl Maps {
+    /// The maps that were asked for, or those that need no more than the caller has.
+    pub(crate) fn choose(uid: Option<&IdMap>, gid: Option<&IdMap>) -> Result<Self, Error> {
+        maps(uid, gid, &Me::look()?)
+    }
+
+    /// The caller becomes user 0 by them, and can write them before the init is executed.
+    pub(crate) fn make_root(&self) -> bool {
+        let direct = geteuid().is_root() || dumpable_behavior() == Ok(DumpableBehavior::Dumpable);
+        direct && is(&self.maps.uid, geteuid().as_raw(), 0)
+    }
+
+    /// The ids to take before any file is made, where the caller does not have them already: a user without a number in
+    /// the namespace makes no files.
+    pub(crate) fn early(&self) -> Option<(u32, u32)> {
+        let (uid, gid) = (first(&self.maps.uid), first(&self.maps.gid));
+        let settled =
+            is(&self.maps.uid, geteuid().as_raw(), uid) && is(&self.maps.gid, getegid().as_raw(), gid);
+        (!settled).then_some((uid, gid))
+    }
+}
+
+fn is(map: &IdMap, outside: u32, id: u32) -> bool {
+    map.to_inside(OutsideId::new(outside)) == Some(InsideId::new(id))
+}
+
+/// Whether a capability is in force for the calling thread.
+#[cfg(feature = "oci")]
+pub(crate) fn may(capability: Held) -> Result<bool, Error> {
+    Ok(Me::look()?.effective.contains(capability))
+}
+
+/// Leaves all groups, if that is not denied.
+pub(crate) fn leave_groups() -> Step {
+    Step::Call(RawCall {
+        name: "setgroups".into(),
+        number: u32::try_from(libc::SYS_setgroups).unwrap_or(0),
+        arguments: vec![Argument::Number(0), Argument::Number(0)],
+        into: None,
+        tolerate: Some(libc::EPERM),
+    })
+}
+
 /// Who the program is.
 #[derive(Debug, Default)]
 pub(super) struct Identity {
@@ -98,17 +141,11 @@ impl Identity {
 
     /// In a new user namespace.
     fn mapped(program: &Program, enclosure: &Enclosure, me: &Me) -> Result<Self, Error> {
-        let maps = maps(enclosure, me)?;
+        let maps = maps(enclosure.uid_map.as_ref(), enclosure.gid_map.as_ref(), me)?;
         let credentials = inside(program, &maps.maps, u64::MAX)?;
-        let (uid, gid) = (first(&maps.maps.uid), first(&maps.maps.gid));
-        let is = |map: &IdMap, outside, id| map.to_inside(OutsideId::new(outside)) == Some(InsideId::new(id));
-        let settled =
-            is(&maps.maps.uid, geteuid().as_raw(), uid) && is(&maps.maps.gid, getegid().as_raw(), gid);
-        let own = is(&maps.maps.uid, geteuid().as_raw(), 0);
-        let direct = geteuid().is_root() || dumpable_behavior() == Ok(DumpableBehavior::Dumpable);
         Ok(Self {
-            maps_root: own && direct,
-            early: (!settled).then_some((uid, gid)),
+            maps_root: maps.make_root(),
+            early: maps.early(),
             root_of_host: maps.maps.uid.to_inside(OutsideId::new(0)).is_some(),
             maps: Some(maps),
             credentials,
@@ -154,13 +191,7 @@ impl Identity {
             }));
         }
         if self.leave_groups {
-            draft.step(Step::Call(RawCall {
-                name: "setgroups".into(),
-                number: u32::try_from(libc::SYS_setgroups).unwrap_or(0),
-                arguments: vec![Argument::Number(0), Argument::Number(0)],
-                into: None,
-                tolerate: Some(libc::EPERM),
-            }));
+            draft.step(leave_groups());
         }
     }
 
@@ -221,18 +252,18 @@ fn capabilities(wanted: Wanted, root: bool, available: u64) -> Capabilities {
 }
 
 /// The maps that were asked for, or those that need no more than the caller has.
-fn maps(enclosure: &Enclosure, me: &Me) -> Result<Maps, Error> {
-    let chosen = enclosure.uid_map.is_some() || enclosure.gid_map.is_some();
+fn maps(uid: Option<&IdMap>, gid: Option<&IdMap>, me: &Me) -> Result<Maps, Error> {
+    let chosen = uid.is_some() || gid.is_some();
     let only =
         |map: &IdMap, id| matches!(map.ranges(), [one] if one.count() == 1 && one.outside().get() == id);
     let own = own::get()?;
-    let pick = |given: &Option<IdMap>, everyone: &IdMap, id: u32| match (given, me.is_root()) {
+    let pick = |given: Option<&IdMap>, everyone: &IdMap, id: u32| match (given, me.is_root()) {
         (Some(map), _) => Ok::<_, Error>(map.clone()),
         (None, true) => Ok(everyone.clone()),
         (None, false) => Ok(IdMap::single(InsideId::new(0), OutsideId::new(id))?),
     };
-    let uid = pick(&enclosure.uid_map, &own.users, geteuid().as_raw())?;
-    let gid = pick(&enclosure.gid_map, &own.groups, getegid().as_raw())?;
+    let uid = pick(uid, &own.users, geteuid().as_raw())?;
+    let gid = pick(gid, &own.groups, getegid().as_raw())?;
     let (own_uid, own_gid) = (only(&uid, geteuid().as_raw()), only(&gid, getegid().as_raw()));
     let deny = (own_gid && !me.effective.contains(Held::SETGID)) || own.setgroups_denied;
     let maps = IdMaps { uid, gid, setgroups: if deny { Setgroups::Deny } else { Setgroups::Allow } };

@@ -1,6 +1,6 @@
 //! The steps into new and existing namespaces.
 
-use cofferdam_namespaces::{Kinds, Namespace, Opened, Step as Order};
+use cofferdam_namespaces::{Kinds as KindSet, Namespace, Opened, Step as Order};
 
 use super::draft::Draft;
 use crate::cgroup::Shape;
@@ -8,55 +8,73 @@ use crate::enclosure::{Enclosure, kinds_of};
 use crate::program::Program;
 use crate::{ClockOffset, Error, Namespaces, Step};
 
-/// New namespaces at the clone where that is possible, the others as steps.
-///
-/// What belongs to a user namespace that is joined must be made after joining it.
-pub(super) fn enter(
-    draft: &mut Draft<'_>,
-    program: &Program,
-    enclosure: &Enclosure,
-    cgroup: Shape,
-) -> Result<(), Error> {
-    let new = enclosure.new;
-    let time = new.contains(Namespaces::TIME).then(|| enclosure.time_offsets.unwrap_or_default());
-    // A cgroup namespace shows what lies below the cgroup in which it was made. On v1 the process has to get there first.
-    let at_once = if cgroup.tasks > 0 { new.without(Namespaces::CGROUP) } else { new };
-    let at_once = at_once.without(Namespaces::TIME);
-    if enclosure.joined.is_empty() {
-        draft.plan.namespaces = at_once;
-        if new.contains(Namespaces::CGROUP) && !at_once.contains(Namespaces::CGROUP) {
-            draft.step(Step::Unshare(Namespaces::CGROUP));
-        }
-        through_proc(draft, program, time)?;
-        return Ok(());
-    }
-    let joined = enclosure.joined.iter().map(Namespace::try_clone).collect::<Result<Vec<_>, _>>()?;
-    let early = if kinds_of(&joined).contains(Namespaces::USER) { Namespaces::empty() } else { at_once };
-    draft.plan.namespaces = early;
-    let forks = join_all(draft, joined)?;
-    let late = new.without(early).without(Namespaces::TIME);
-    if !late.is_empty() {
-        draft.step(Step::Unshare(late));
-    }
-    through_proc(draft, program, time)?;
-    if forks || late.contains(Namespaces::PID) {
-        draft.step(Step::Fork);
-    }
-    Ok(())
+/// Which namespaces a process gets that are not the caller's, and what it writes to its own files before it is in them.
+#[derive(Debug, Default)]
+pub(crate) struct Kinds {
+    pub(crate) new: Namespaces,
+    pub(crate) joined: Vec<Namespace>,
+    /// Monotonic and boottime, for a new time namespace.
+    pub(crate) offsets: (ClockOffset, ClockOffset),
+    pub(crate) oom_score_adjust: Option<i32>,
 }
 
-/// Joins namespaces and makes none.
-pub(super) fn join(draft: &mut Draft<'_>, program: &Program, joined: Vec<Namespace>) -> Result<(), Error> {
-    through_proc(draft, program, None)?;
-    if join_all(draft, joined)? {
-        draft.step(Step::Fork);
+impl Kinds {
+    /// Those of a command.
+    pub(super) fn of_command(program: &Program, enclosure: &Enclosure) -> Result<Self, Error> {
+        let joined = enclosure.joined.iter().map(Namespace::try_clone).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            new: enclosure.new,
+            joined,
+            offsets: enclosure.time_offsets.unwrap_or_default(),
+            oom_score_adjust: program.oom_score_adjust,
+        })
     }
-    Ok(())
+
+    /// New namespaces at the clone where that is possible, the others as steps.
+    ///
+    /// What belongs to a user namespace that is joined must be made after joining it.
+    pub(crate) fn enter(self, draft: &mut Draft<'_>, cgroup: Shape) -> Result<(), Error> {
+        let new = self.new;
+        let time = new.contains(Namespaces::TIME).then_some(self.offsets);
+        // A cgroup namespace shows what lies below the cgroup in which it was made. On v1 the process has to get there
+        // first.
+        let at_once = if cgroup.tasks > 0 { new.without(Namespaces::CGROUP) } else { new };
+        let at_once = at_once.without(Namespaces::TIME);
+        if self.joined.is_empty() {
+            draft.plan.namespaces = at_once;
+            if new.contains(Namespaces::CGROUP) && !at_once.contains(Namespaces::CGROUP) {
+                draft.step(Step::Unshare(Namespaces::CGROUP));
+            }
+            return through_proc(draft, self.oom_score_adjust, time);
+        }
+        let into_user = kinds_of(&self.joined).contains(Namespaces::USER);
+        let early = if into_user { Namespaces::empty() } else { at_once };
+        draft.plan.namespaces = early;
+        let forks = join_all(draft, self.joined)?;
+        let late = new.without(early).without(Namespaces::TIME);
+        if !late.is_empty() {
+            draft.step(Step::Unshare(late));
+        }
+        through_proc(draft, self.oom_score_adjust, time)?;
+        if forks || late.contains(Namespaces::PID) {
+            draft.step(Step::Fork);
+        }
+        Ok(())
+    }
+
+    /// Joins namespaces and makes none.
+    pub(crate) fn join(self, draft: &mut Draft<'_>) -> Result<(), Error> {
+        through_proc(draft, self.oom_score_adjust, None)?;
+        if join_all(draft, self.joined)? {
+            draft.step(Step::Fork);
+        }
+        Ok(())
+    }
 }
 
 /// Says whether a fork has to follow.
 fn join_all(draft: &mut Draft<'_>, joined: Vec<Namespace>) -> Result<bool, Error> {
-    let opened = Opened { joined, new: Kinds::EMPTY };
+    let opened = Opened { joined, new: KindSet::EMPTY };
     let order = opened.steps()?;
     let mut joined: Vec<_> = opened.joined.into_iter().map(Some).collect();
     let mut forks = false;
@@ -74,17 +92,17 @@ fn join_all(draft: &mut Draft<'_>, joined: Vec<Namespace>) -> Result<bool, Error
 /// What is written below `/proc/self`, while that belongs to the process.
 fn through_proc(
     draft: &mut Draft<'_>,
-    program: &Program,
+    oom_score_adjust: Option<i32>,
     time: Option<(ClockOffset, ClockOffset)>,
 ) -> Result<(), Error> {
-    if time.is_none() && program.oom_score_adjust.is_none() {
+    if time.is_none() && oom_score_adjust.is_none() {
         return Ok(());
     }
     let proc = draft.proc()?;
     if let Some((monotonic, boottime)) = time {
         draft.step(Step::TimeOffsets { monotonic, boottime, proc });
     }
-    draft.steps(program.oom_score_adjust.map(|value| Step::OomScoreAdjust { value, proc }));
+    draft.steps(oom_score_adjust.map(|value| Step::OomScoreAdjust { value, proc }));
     draft.step(Step::Close(proc));
     Ok(())
 }

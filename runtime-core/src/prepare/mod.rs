@@ -31,6 +31,9 @@ use identity::Identity;
 pub(crate) use dev::tree as dev_tree;
 pub(crate) use draft::Draft;
 pub(crate) use identity::Maps;
+#[cfg(feature = "oci")]
+pub(crate) use identity::{leave_groups, may};
+pub(crate) use kinds::Kinds;
 pub(crate) use paths::Made;
 pub(crate) use validate::limits as check_limits;
 
@@ -81,7 +84,7 @@ pub(crate) fn command(command: &Command, streams: Streams, cgroup: Shape) -> Res
         draft.use_template();
     }
     draft.enter_cgroup(cgroup);
-    kinds::enter(&mut draft, program, enclosure, cgroup)?;
+    Kinds::of_command(program, enclosure)?.enter(&mut draft, cgroup)?;
     identity.settle(&mut draft);
     let change = match enclosure.new.contains(Namespaces::MNT) {
         true => mounts::build(&mut draft, enclosure, &identity)?,
@@ -102,7 +105,8 @@ pub(crate) fn exec<'a>(exec: &'a Exec<'_>, streams: Streams, cgroup: Shape) -> R
     let identity = Identity::of_exec(program, &target, kinds_of(&joined).contains(Namespaces::USER))?;
     let mut draft = Draft::new(program, false);
     draft.enter_cgroup(cgroup);
-    kinds::join(&mut draft, program, joined)?;
+    let oom_score_adjust = program.oom_score_adjust;
+    Kinds { joined, oom_score_adjust, ..Kinds::default() }.join(&mut draft)?;
     identity.settle(&mut draft);
     finish(&mut draft, program, &identity, streams)?;
     Ok(draft.finish(None))

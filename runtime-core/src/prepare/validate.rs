@@ -82,7 +82,7 @@ pub(super) fn enclosure(enclosure: &Enclosure) -> Result<(), Error> {
     mounts(enclosure)?;
     let time = enclosure.time_offsets.iter();
     time.flat_map(|(monotonic, boottime)| [monotonic, boottime]).try_for_each(offset)?;
-    enclosure.sysctls.iter().try_for_each(|(name, value)| sysctl::validate(name, value, enclosure))
+    enclosure.sysctls.iter().try_for_each(|(name, value)| sysctl::validate(name, value, enclosure.new))
 }
 
 fn namespaces(enclosure: &Enclosure) -> Result<(), Error> {

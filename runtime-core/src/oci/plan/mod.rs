@@ -3,13 +3,22 @@
 //!
 //! The order is that of [`build`]. At the meetings the caller does what only it can do, see [`point`].
 
+mod last;
+mod namespaces;
+mod process;
 mod request;
 mod spaces;
+mod system;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use request::{CgroupHierarchy, CgroupView, Request};
 pub(crate) use spaces::Spaces;
 
 use super::Result;
+use crate::Step;
 use crate::prepare::{Draft, Prepared};
 
 /// The meetings of a plan (`Step::Sync`), in the order in which they happen; each only if there is something to do.
@@ -30,16 +39,28 @@ pub(crate) mod point {
 
 /// The plan for the first process of a container.
 pub(crate) fn build<'a>(request: &Request<'a>) -> Result<Prepared<'a>> {
-    let draft = Draft::bare("/");
-    let _: &Request<'a> = request;
-    // let spaces = namespaces::enter(&mut draft, request)?;       clone flags, joined namespaces, time offsets, id maps
-    // process::early(&mut draft, request, &spaces)?;              oom score, session keyring; Sync NAMESPACES
+    let mut draft = Draft::bare("/");
+    // Into the namespaces, and root there: clone flags, joined namespaces, clocks, id maps, oom score.
+    let spaces = namespaces::enter(&mut draft, request)?;
+    // Session keyring; meeting for network devices.
+    process::early(&mut draft, request, &spaces)?;
     // let root = filesystem::make(&mut draft, request, &spaces)?; propagation, root, mounts, devices, console; Sync CONSOLE
-    //                                                             Sync MOUNTED
+    if has_hooks_before_the_root(request) {
+        draft.step(Step::Sync { point: point::MOUNTED, send: Vec::new(), receive: Vec::new() });
+    }
     // filesystem::enter(&mut draft, request, root)?;              pivot_root, propagation, read-only
-    // system::settings(&mut draft, request, &spaces)?;            hostname, domainname, sysctl
+    // Names, loopback interface, kernel parameters.
+    system::settings(&mut draft, request, &spaces)?;
     // filesystem::cover(&mut draft, request)?;                    read-only and masked paths
-    // process::late(&mut draft, request, &spaces)?;               limits, scheduler, labels, session, directory, ids
-    // last::handover(&mut draft, request, &spaces)?;              hold; Sync STARTED; seccomp; Sync LISTENER; exec
-    Ok(draft.finish(None))
+    // Program, scheduler, session, directory, labels, limits, and last who it is.
+    process::late(&mut draft, request, &spaces)?;
+    last::handover(&mut draft, request)?;
+    Ok(draft.finish(spaces.maps))
+}
+
+fn has_hooks_before_the_root(request: &Request<'_>) -> bool {
+    let Some(hooks) = request.spec.hooks() else { return false };
+    #[allow(deprecated, reason = "engines still use this kind")]
+    let lists = [hooks.prestart(), hooks.create_runtime(), hooks.create_container()];
+    lists.into_iter().flatten().any(|list| !list.is_empty())
 }

@@ -11,6 +11,8 @@ use crate::start::Streams;
 /// A container to be planned.
 #[derive(Clone, Debug)]
 pub(crate) struct Request<'a> {
+    /// The container's id.
+    pub(crate) id: &'a str,
     /// The configuration, validated.
     pub(crate) spec: &'a Spec,
     /// The absolute path of the bundle, for relative paths in the configuration.

@@ -1,0 +1,198 @@
+//! Namespaces: which are made, which are joined, id maps, clocks.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use cofferdam_namespaces::{Error as NamespaceError, Namespace};
+use oci_spec::runtime::{Linux, LinuxIdMapping, LinuxNamespace, LinuxNamespaceType, LinuxTimeOffset};
+
+use super::{Request, Spaces};
+use crate::oci::{Error, Result};
+use crate::prepare::{Draft, Kinds, Maps, leave_groups};
+use crate::{ClockOffset, Credentials, IdMap, IdRange, InsideId, Kind, Namespaces, OutsideId, Step};
+
+/// The process gets into its namespaces, and in a user namespace it becomes one who may make files there.
+pub(super) fn enter(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<Spaces> {
+    let linux = request.spec.linux().as_ref();
+    let Listed { new, joined } = listed(linux)?;
+    let joined_kinds = crate::enclosure::kinds_of(&joined);
+    if !(new | joined_kinds).contains(Namespaces::MNT) {
+        let reason = "has no mount namespace: a container cannot share the caller's";
+        return Err(Error::config("linux.namespaces", reason));
+    }
+    let maps = maps(linux, new)?;
+    if let Some(maps) = &maps {
+        draft.plan.rendezvous = true;
+        draft.plan.maps_root = maps.make_root();
+    }
+    let process = request.spec.process().as_ref();
+    let way = Kinds {
+        new,
+        joined,
+        offsets: offsets(linux, new)?,
+        oom_score_adjust: process.and_then(|process| process.oom_score_adj()),
+    };
+    super::process::check_oom_score(way.oom_score_adjust)?;
+    draft.enter_cgroup(request.cgroup.shape);
+    way.enter(draft, request.cgroup.shape)?;
+    let into_user = joined_kinds.contains(Namespaces::USER);
+    let early = if into_user { Some((0, 0)) } else { maps.as_ref().and_then(Maps::early) };
+    if let Some((uid, gid)) = early {
+        let ids = Credentials { uid: Some(uid), gid: Some(gid), ..Credentials::default() };
+        draft.step(Step::Credentials(ids));
+    }
+    if into_user {
+        draft.step(leave_groups());
+    }
+    let other_user = into_user || new.contains(Namespaces::USER);
+    Ok(Spaces { new, joined: joined_kinds, maps, other_user })
+}
+
+/// What `linux.namespaces` says.
+struct Listed {
+    new: Namespaces,
+    /// Those that are not the caller's own.
+    joined: Vec<Namespace>,
+}
+
+fn listed(linux: Option<&Linux>) -> Result<Listed> {
+    let mut found = Listed { new: Namespaces::empty(), joined: Vec::new() };
+    let mut seen = Namespaces::empty();
+    let list = linux.and_then(|linux| linux.namespaces().as_deref()).unwrap_or_default();
+    for (index, entry) in list.iter().enumerate() {
+        let kind = kind(entry);
+        let flag = Namespaces::from_bits(kind.flag());
+        if seen.contains(flag) {
+            let path = format!("linux.namespaces[{index}].type");
+            return Err(Error::config(path, format!("{:?} is listed twice", word(entry.typ()))));
+        }
+        seen |= flag;
+        match entry.path().as_deref().filter(|path| !path.as_os_str().is_empty()) {
+            None => found.new |= flag,
+            Some(path) => found.joined.extend(open(index, path, kind)?),
+        }
+    }
+    if found.new.contains(Namespaces::USER) && !found.joined.is_empty() {
+        let kinds = crate::enclosure::kinds_of(&found.joined);
+        let reason =
+            format!("a new user namespace has no rights over the {kinds} namespaces that are joined");
+        return Err(Error::config("linux.namespaces", reason));
+    }
+    Ok(found)
+}
+
+/// A namespace by its path, opened once; none if it is the caller's own.
+fn open(index: usize, path: &Path, kind: Kind) -> Result<Option<Namespace>> {
+    let wrong = |reason: String| Error::config(format!("linux.namespaces[{index}].path"), reason);
+    if !path.is_absolute() {
+        return Err(wrong(format!("{} is not absolute", path.display())));
+    }
+    let namespace = Namespace::open_kind(path, kind).map_err(|error| wrong(error.to_string()))?;
+    match Namespace::of_current(kind) {
+        Ok(own) if own.identity() == namespace.identity() => Ok(None),
+        Ok(_) | Err(NamespaceError::KindNotInKernel { .. }) => Ok(Some(namespace)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn kind(entry: &LinuxNamespace) -> Kind {
+    match entry.typ() {
+        LinuxNamespaceType::Mount => Kind::Mnt,
+        LinuxNamespaceType::Cgroup => Kind::Cgroup,
+        LinuxNamespaceType::Uts => Kind::Uts,
+        LinuxNamespaceType::Ipc => Kind::Ipc,
+        LinuxNamespaceType::User => Kind::User,
+        LinuxNamespaceType::Pid => Kind::Pid,
+        LinuxNamespaceType::Network => Kind::Net,
+        LinuxNamespaceType::Time => Kind::Time,
+    }
+}
+
+/// The specification's word.
+fn word(kind: LinuxNamespaceType) -> &'static str {
+    match kind {
+        LinuxNamespaceType::Mount => "mount",
+        LinuxNamespaceType::Cgroup => "cgroup",
+        LinuxNamespaceType::Uts => "uts",
+        LinuxNamespaceType::Ipc => "ipc",
+        LinuxNamespaceType::User => "user",
+        LinuxNamespaceType::Pid => "pid",
+        LinuxNamespaceType::Network => "network",
+        LinuxNamespaceType::Time => "time",
+    }
+}
+
+/// The id maps. A user namespace that is joined has its own, whatever is said here: engines say something all the same.
+fn maps(linux: Option<&Linux>, new: Namespaces) -> Result<Option<Maps>> {
+    let uid = linux.and_then(|linux| linux.uid_mappings().as_deref()).unwrap_or_default();
+    let gid = linux.and_then(|linux| linux.gid_mappings().as_deref()).unwrap_or_default();
+    let joins = linux
+        .and_then(|linux| linux.namespaces().as_deref())
+        .unwrap_or_default()
+        .iter()
+        .any(|entry| entry.typ() == LinuxNamespaceType::User);
+    let has_new = new.contains(Namespaces::USER);
+    for (path, given) in [("linux.uidMappings", uid), ("linux.gidMappings", gid)] {
+        if has_new && given.is_empty() {
+            return Err(Error::config(path, "is missing: a new user namespace needs it"));
+        }
+        if !joins && !given.is_empty() {
+            return Err(Error::config(path, "is set, but linux.namespaces has no user namespace"));
+        }
+    }
+    if !has_new {
+        return Ok(None);
+    }
+    let (uid, gid) = (map("linux.uidMappings", uid)?, map("linux.gidMappings", gid)?);
+    let chosen = Maps::choose(Some(&uid), Some(&gid)).map_err(|error| match error {
+        crate::Error::Namespace(reason @ NamespaceError::NotPermitted { .. }) => {
+            Error::config("linux.uidMappings", reason.to_string())
+        }
+        other => other.into(),
+    });
+    chosen.map(Some)
+}
+
+fn map(path: &str, list: &[LinuxIdMapping]) -> Result<IdMap> {
+    let mut ranges = Vec::with_capacity(list.len());
+    for (index, entry) in list.iter().enumerate() {
+        let (inside, outside) = (InsideId::new(entry.container_id()), OutsideId::new(entry.host_id()));
+        let range = IdRange::new(inside, outside, entry.size());
+        ranges.push(range.map_err(|error| Error::config(format!("{path}[{index}]"), error.to_string()))?);
+    }
+    IdMap::new(ranges).map_err(|error| Error::config(path, error.to_string()))
+}
+
+/// Monotonic and boottime.
+fn offsets(linux: Option<&Linux>, new: Namespaces) -> Result<(ClockOffset, ClockOffset)> {
+    let (mut monotonic, mut boottime) = (ClockOffset::default(), ClockOffset::default());
+    let empty = HashMap::new();
+    let given = linux.and_then(|linux| linux.time_offsets().as_ref()).unwrap_or(&empty);
+    if !given.is_empty() && !new.contains(Namespaces::TIME) {
+        let reason = "is set, but linux.namespaces has no new time namespace";
+        return Err(Error::config("linux.timeOffsets", reason));
+    }
+    for (clock, offset) in given {
+        let place = match clock.as_str() {
+            "monotonic" => &mut monotonic,
+            "boottime" => &mut boottime,
+            _ => {
+                return Err(Error::config(
+                    "linux.timeOffsets",
+                    format!("{clock:?} is no clock of a time namespace"),
+                ));
+            }
+        };
+        *place = clock_offset(clock, offset)?;
+    }
+    Ok((monotonic, boottime))
+}
+
+fn clock_offset(clock: &str, offset: &LinuxTimeOffset) -> Result<ClockOffset> {
+    let nanoseconds = offset.nanosecs().unwrap_or(0);
+    if nanoseconds >= 1_000_000_000 {
+        let reason = format!("{nanoseconds} is not below 1000000000");
+        return Err(Error::config(format!("linux.timeOffsets.{clock}.nanosecs"), reason));
+    }
+    Ok(ClockOffset { seconds: offset.secs().unwrap_or(0), nanoseconds })
+}

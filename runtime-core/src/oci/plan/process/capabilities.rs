@@ -1,0 +1,73 @@
+//! The five sets of capabilities.
+
+use oci_spec::runtime::{Capabilities as Names, LinuxCapabilities, Process};
+
+use crate::oci::{Error, Result};
+use crate::{Argument, Capabilities, Capability, CapabilitySet, Step};
+
+/// The sets that the program has. Without `process.capabilities` it has none.
+pub(super) fn sets(process: &Process) -> Result<Capabilities> {
+    let Some(given) = process.capabilities() else { return Ok(Capabilities::NONE) };
+    let wanted = Capabilities {
+        bounding: set("bounding", LinuxCapabilities::bounding(given))?,
+        permitted: set("permitted", given.permitted())?,
+        effective: set("effective", given.effective())?,
+        inheritable: set("inheritable", given.inheritable())?,
+        ambient: set("ambient", given.ambient())?,
+    };
+    if let Some(extra) = without(wanted.effective, wanted.permitted).iter().next() {
+        let reason = format!("{extra} is not in process.capabilities.permitted, which it has to be");
+        return Err(Error::config("process.capabilities.effective", reason));
+    }
+    // The kernel lets nothing be ambient that is not both; that others are left out is what existing runtimes do.
+    let both = wanted.permitted.bits() & wanted.inheritable.bits();
+    let ambient = CapabilitySet::from_bits(wanted.ambient.bits() & both);
+    Ok(Capabilities { ambient, ..wanted })
+}
+
+/// The sets with what loading a filter needs, until it is loaded.
+pub(super) fn with_right_to_filter(sets: Capabilities) -> Capabilities {
+    Capabilities {
+        permitted: sets.permitted.with(Capability::SYS_ADMIN),
+        effective: sets.effective.with(Capability::SYS_ADMIN),
+        ..sets
+    }
+}
+
+/// Takes that away again: the call that sets exactly what the program has.
+pub(crate) fn last(process: &Process) -> Result<Step> {
+    const VERSION_3: u32 = 0x2008_0522;
+    let sets = sets(process)?;
+    let header = [VERSION_3.to_ne_bytes(), [0; 4]].concat();
+    let valid = known_to_kernel();
+    let words = [sets.effective, sets.permitted, sets.inheritable].map(|set| set.bits() & valid);
+    let data = [0, 32]
+        .iter()
+        .flat_map(|shift| words.map(|word| u32::try_from(word >> shift & 0xffff_ffff).unwrap_or(0)))
+        .flat_map(u32::to_ne_bytes)
+        .collect();
+    let arguments = vec![Argument::Bytes(header), Argument::Bytes(data)];
+    Ok(super::call("capset", libc::SYS_capset, arguments))
+}
+
+/// What this kernel has: it refuses others.
+fn known_to_kernel() -> u64 {
+    let last = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap_or_default();
+    match last.trim().parse::<u32>() {
+        Ok(last) if last < 63 => (1 << (last + 1)) - 1,
+        _ => (1 << cofferdam_process::CAPABILITY_NAMES.len()) - 1,
+    }
+}
+
+fn without(set: CapabilitySet, others: CapabilitySet) -> CapabilitySet {
+    CapabilitySet::from_bits(set.bits() & !others.bits())
+}
+
+fn set(name: &str, names: &Option<Names>) -> Result<CapabilitySet> {
+    let parse = |one: &oci_spec::runtime::Capability| {
+        let text = one.to_string();
+        text.parse::<Capability>()
+            .map_err(|error| Error::config(format!("process.capabilities.{name}"), error.to_string()))
+    };
+    names.iter().flatten().map(parse).collect()
+}

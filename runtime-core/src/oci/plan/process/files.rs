@@ -1,0 +1,97 @@
+//! What the process has open, and where it stands: standard streams, controlling terminal, working directory, umask.
+
+use std::os::fd::BorrowedFd;
+
+use oci_spec::runtime::Process;
+use rustix::fs::{FileType, fstat, major, minor};
+
+use super::{call, slot_of};
+use crate::oci::{Error, Result};
+use crate::prepare::Draft;
+use crate::start::Streams;
+use crate::{Argument, Location, Open, PlanStdio, RawCall, Step, TargetKind};
+
+/// The standard streams where there is no terminal. They belong to the user of the process, which else could not open
+/// `/dev/stdout` again.
+pub(super) fn streams(draft: &mut Draft<'_>, process: &Process, streams: Streams) -> Result<()> {
+    if process.terminal().unwrap_or(false) {
+        return Ok(());
+    }
+    let own = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
+    let names = ["standard input", "standard output", "standard error"];
+    let mut chosen = [streams.stdin, streams.stdout, streams.stderr];
+    for ((stream, own), name) in chosen.iter_mut().zip(own).zip(names) {
+        if *stream == PlanStdio::Inherit && belongs_to_other(own, process.user().uid()) {
+            let slot = draft.input(name, own);
+            *stream = PlanStdio::Descriptor(slot);
+            draft.step(chown(slot, process.user().uid()));
+        }
+    }
+    [draft.plan.stdin, draft.plan.stdout, draft.plan.stderr] = chosen;
+    Ok(())
+}
+
+/// Whether a stream is of a kind that is handed over to the user: not `/dev/null`, which is everybody's.
+fn belongs_to_other(stream: BorrowedFd<'_>, uid: u32) -> bool {
+    let Ok(stat) = fstat(stream) else { return false };
+    let device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
+    let null = device && (major(stat.st_rdev), minor(stat.st_rdev)) == (1, 3);
+    !null && uid != 0 && stat.st_uid != uid
+}
+
+fn chown(slot: crate::Slot, uid: u32) -> Step {
+    let keep = Argument::Number(u64::from(u32::MAX));
+    Step::Call(RawCall {
+        name: "fchown a standard stream".into(),
+        number: u32::try_from(libc::SYS_fchown).unwrap_or(0),
+        arguments: vec![Argument::Descriptor(slot), Argument::Number(u64::from(uid)), keep],
+        into: None,
+        // Who owns it is not the container's to change; it can be used as it is.
+        tolerate: Some(libc::EPERM),
+    })
+}
+
+/// The terminal belongs to the new session.
+pub(super) fn controlling_terminal(draft: &mut Draft<'_>, process: &Process) -> Result<()> {
+    const TIOCSCTTY: u64 = 0x540e;
+    if !process.terminal().unwrap_or(false) {
+        return Ok(());
+    }
+    let Some(terminal) = slot_of(draft.plan.stdin) else {
+        return Err(Error::config("process.terminal", "is set, but there is no terminal"));
+    };
+    draft.step(chown(terminal, process.user().uid()));
+    let arguments = vec![Argument::Descriptor(terminal), Argument::Number(TIOCSCTTY), Argument::Number(0)];
+    draft.step(call("ioctl TIOCSCTTY", libc::SYS_ioctl, arguments));
+    Ok(())
+}
+
+/// The working directory: made if it is missing, by who is root there.
+pub(super) fn directory(draft: &mut Draft<'_>, process: &Process) -> Result<()> {
+    let path = process.cwd();
+    if !path.is_absolute() {
+        return Err(Error::config(
+            "process.cwd",
+            format!("{:?} is not absolute", path.display().to_string()),
+        ));
+    }
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(Error::config("process.cwd", "contains a NUL byte"));
+    }
+    let (root, directory) = (draft.plan.slot("the root"), draft.plan.slot("the working directory"));
+    draft.step(Step::Open { location: Location::path("/"), how: Open::PATH, into: root });
+    let kind = TargetKind::Directory;
+    draft.step(Step::MakeTarget { root, path: path.clone(), kind, into: directory });
+    draft.steps([Step::Close(directory), Step::Close(root)]);
+    draft.step(Step::WorkingDirectory(path.clone()));
+    Ok(())
+}
+
+/// As other runtimes have it, where nothing is said.
+pub(super) fn umask(process: &Process) -> Result<u32> {
+    let mask = process.user().umask().unwrap_or(0o022);
+    match mask {
+        0..=0o777 => Ok(mask),
+        _ => Err(Error::config("process.user.umask", format!("{mask:#o} is above 0777"))),
+    }
+}

@@ -1,0 +1,84 @@
+//! The home directory of a user, by the container's own list of users: a file that is not trusted.
+
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
+
+use super::super::Request;
+
+/// What is read of the file at most.
+const SIZE_MAX: u64 = 1 << 20;
+
+/// In a container that is still to be made: what will be seen as `/etc/passwd`, which may come by a mount.
+pub(super) fn in_bundle(request: &Request<'_>, uid: u32) -> Option<String> {
+    let mounts = request.spec.mounts().as_deref().unwrap_or_default();
+    let source = mounts.iter().rev().find_map(|mount| {
+        let destination = clean(mount.destination());
+        let source = mount.source().as_ref()?;
+        let below = Path::new("/etc/passwd").strip_prefix(&destination).ok()?;
+        // Only what shows files that are there already can have the list.
+        (destination != Path::new("/") && source.is_absolute()).then(|| source.join(below))
+    });
+    if let Some(path) = source {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        if let Ok(file) = openat(CWD, &path, flags, Mode::empty()) {
+            return read(file).and_then(|text| find(&text, uid));
+        }
+    }
+    let root = request.spec.root().as_ref()?;
+    let root = openat(
+        CWD,
+        request.bundle.join(root.path()),
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    );
+    in_root(root.ok()?.as_fd(), uid)
+}
+
+/// In a root directory.
+pub(crate) fn in_root(root: impl AsFd, uid: u32) -> Option<String> {
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let file = openat2(root, "etc/passwd", flags, Mode::empty(), resolve).ok()?;
+    read(file).and_then(|text| find(&text, uid))
+}
+
+/// Reads a regular file, and only that: opening a device or a pipe would have effects.
+fn read(file: OwnedFd) -> Option<Vec<u8>> {
+    let stat = fstat(&file).ok()?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return None;
+    }
+    let path = format!("/proc/thread-self/fd/{}", file.as_raw_fd());
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = openat(CWD, path, flags, Mode::empty()).ok()?;
+    let mut text = Vec::new();
+    std::fs::File::from(file).take(SIZE_MAX).read_to_end(&mut text).ok()?;
+    Some(text)
+}
+
+/// The home directory of the first user with this number.
+fn find(text: &[u8], uid: u32) -> Option<String> {
+    text.split(|byte| *byte == b'\n').find_map(|line| {
+        let line = std::str::from_utf8(line).ok()?;
+        let mut fields = line.split(':');
+        let (number, home) = (fields.nth(2)?, fields.nth(2)?);
+        let same = number.parse::<u32>() == Ok(uid) && number.bytes().all(|byte| byte.is_ascii_digit());
+        (same && home.starts_with('/') && !home.contains('\0')).then(|| home.to_owned())
+    })
+}
+
+/// A destination without `.`, `..` and doubled slashes, from the root.
+fn clean(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::from("/");
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => clean.push(name),
+            Component::ParentDir => drop(clean.pop()),
+            _ => {}
+        }
+    }
+    clean
+}

@@ -1,0 +1,88 @@
+//! Labels of security modules, which count from the exec.
+
+use std::path::Path;
+
+use oci_spec::runtime::Process;
+use rustix::fs::statfs;
+
+use super::call;
+use crate::oci::{Error, Result};
+use crate::prepare::Draft;
+use crate::{Argument, Expected, FileKind, Location, Open, Slot, Step};
+
+const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+const SELINUX_MAGIC: i64 = 0xf97c_ff8c;
+
+/// Sets the labels that are asked for.
+pub(super) fn set(draft: &mut Draft<'_>, process: &Process) -> Result<()> {
+    let some = |label: &Option<String>| label.clone().filter(|label| !label.is_empty());
+    let mut writes = Vec::new();
+    if let Some(profile) = some(process.apparmor_profile()) {
+        check("process.apparmorProfile", &profile)?;
+        if !apparmor_is_enabled() {
+            let reason = format!("{profile:?} cannot be applied: AppArmor is not enabled");
+            return Err(Error::config("process.apparmorProfile", reason));
+        }
+        // Where several security modules are active, the plain file belongs to another one.
+        let own = Path::new("/proc/thread-self/attr/apparmor").exists();
+        let file = if own { "self/attr/apparmor/exec" } else { "self/attr/exec" };
+        writes.push((file, format!("exec {profile}")));
+    }
+    if let Some(label) = some(process.selinux_label()) {
+        check("process.selinuxLabel", &label)?;
+        if !selinux_is_enabled() {
+            let reason = format!("{label:?} cannot be applied: SELinux is not enabled");
+            return Err(Error::config("process.selinuxLabel", reason));
+        }
+        writes.push(("self/attr/exec", label));
+    }
+    if writes.is_empty() {
+        return Ok(());
+    }
+    let proc = verified_proc(draft)?;
+    writes.into_iter().for_each(|(file, content)| write(draft, proc, file, content));
+    draft.step(Step::Close(proc));
+    Ok(())
+}
+
+fn check(path: &str, label: &str) -> Result<()> {
+    match label.contains(['\0', '\n']) {
+        true => Err(Error::config(path, format!("{label:?} contains a NUL byte or a line feed"))),
+        false => Ok(()),
+    }
+}
+
+fn apparmor_is_enabled() -> bool {
+    std::fs::read("/sys/module/apparmor/parameters/enabled").is_ok_and(|text| text.starts_with(b"Y"))
+}
+
+fn selinux_is_enabled() -> bool {
+    statfs("/sys/fs/selinux").is_ok_and(|stat| i64::from(stat.f_type) == SELINUX_MAGIC)
+}
+
+/// The caller's procfs, where nothing of the container can be mounted over anything.
+fn verified_proc(draft: &mut Draft<'_>) -> Result<Slot> {
+    let proc = draft.proc()?;
+    let expected = Expected {
+        kind: Some(FileKind::Directory),
+        filesystem: Some(PROC_SUPER_MAGIC),
+        ino: Some(1),
+        ..Expected::default()
+    };
+    draft.step(Step::Verify { file: proc, expected });
+    Ok(proc)
+}
+
+/// Writes a file of the process itself. Nothing mounted over a part of procfs is followed.
+fn write(draft: &mut Draft<'_>, proc: Slot, file: &str, content: String) {
+    let slot = draft.plan.slot(file);
+    let resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS | libc::RESOLVE_NO_XDEV;
+    let how = Open { flags: u64::from(libc::O_WRONLY.unsigned_abs()), mode: 0, resolve };
+    draft.step(Step::Open { location: Location::at(proc, file), how, into: slot });
+    let expected = Expected { filesystem: Some(PROC_SUPER_MAGIC), ..Expected::default() };
+    draft.step(Step::Verify { file: slot, expected });
+    let length = Argument::Number(content.len() as u64);
+    let arguments = vec![Argument::Descriptor(slot), Argument::Bytes(content.into_bytes()), length];
+    draft.step(call(&format!("write {file}"), libc::SYS_write, arguments));
+    draft.step(Step::Close(slot));
+}

@@ -1,0 +1,93 @@
+//! What the tests of the sections share: configurations and real runs of them.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{CgroupView, Request};
+use crate::oci::{Result, Spec};
+use crate::prepare::Prepared;
+use crate::start::{Place, Streams, spawn};
+use crate::{Error, ExitStatus, PlanStdio};
+
+/// A container of its own mount, pid, uts and ipc namespaces that runs a shell command, changed by `change`.
+pub(super) fn spec(command: &str, change: impl FnOnce(&mut Value)) -> Spec {
+    let kinds = ["mount", "pid", "uts", "ipc", "network"];
+    let namespaces: Vec<Value> = kinds.iter().map(|kind| json!({ "type": kind })).collect();
+    let all = ["CAP_CHOWN", "CAP_KILL", "CAP_SETUID", "CAP_SETGID", "CAP_NET_BIND_SERVICE"];
+    let mut value = json!({
+        "ociVersion": "1.3.0",
+        "process": {
+            "user": { "uid": 0, "gid": 0 },
+            "args": ["/bin/sh", "-c", command],
+            "env": ["PATH=/usr/bin:/bin"],
+            "cwd": "/",
+            "capabilities": { "bounding": all, "effective": all, "permitted": all },
+        },
+        "root": { "path": "/" },
+        "linux": { "namespaces": namespaces },
+    });
+    change(&mut value);
+    serde_json::from_value(value).unwrap()
+}
+
+/// With a user namespace in which the caller is root, which works for everybody.
+pub(super) fn in_user_namespace(value: &mut Value) {
+    value["linux"]["namespaces"].as_array_mut().unwrap().push(json!({ "type": "user" }));
+    let one = |id: u32| json!([{ "containerID": 0, "hostID": id, "size": 1 }]);
+    value["linux"]["uidMappings"] = one(rustix::process::geteuid().as_raw());
+    value["linux"]["gidMappings"] = one(rustix::process::getegid().as_raw());
+}
+
+/// Changes that an ordinary user needs.
+pub(super) fn as_anyone(value: &mut Value) {
+    if !is_root() {
+        in_user_namespace(value);
+    }
+}
+
+pub(super) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+pub(super) fn request(spec: &Spec) -> Request<'_> {
+    Request {
+        id: "cofferdam-test",
+        spec,
+        bundle: Path::new("/"),
+        streams: Streams { stdin: PlanStdio::Null, stdout: PlanStdio::Pipe, stderr: PlanStdio::Pipe },
+        passed: Vec::new(),
+        cgroup: CgroupView::default(),
+        no_pivot: false,
+        no_new_keyring: false,
+        listener: None,
+        notify: None,
+    }
+}
+
+/// The text of the plan.
+pub(super) fn explain(spec: &Spec) -> Result<String> {
+    Ok(super::build(&request(spec))?.plan.explain())
+}
+
+/// Why there is no plan.
+pub(super) fn refusal(spec: &Spec) -> String {
+    explain(spec).map(|text| format!("there is a plan: {text}")).unwrap_or_else(|error| error.to_string())
+}
+
+/// What a prepared process writes, and how it ends.
+pub(super) fn run(prepared: &Prepared<'_>) -> Result<(String, ExitStatus), Error> {
+    let mut child = spawn(prepared, None, &Place::Callers, |spawner| spawner.spawn())?;
+    let mut text = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    Ok((text, child.wait().unwrap()))
+}
+
+/// What a container writes.
+pub(super) fn output(spec: &Spec) -> String {
+    let prepared = super::build(&request(spec)).unwrap();
+    let (text, _) = run(&prepared).unwrap_or_else(|error| panic!("{error}\n{}", prepared.plan.explain()));
+    text
+}

@@ -1,0 +1,67 @@
+//! The sections together.
+
+use serde_json::json;
+
+use super::testing::{as_anyone, explain, in_user_namespace, output, refusal, spec};
+
+#[test]
+fn a_plain_configuration_runs_its_program_in_namespaces_of_its_own() {
+    let spec = spec("echo $$; hostname; id -u", |value| {
+        as_anyone(value);
+        value["hostname"] = json!("box");
+    });
+    assert_eq!(output(&spec), "1\nbox\n0\n");
+}
+
+#[test]
+fn a_plan_says_each_step() {
+    let spec = spec("true", |value| {
+        as_anyone(value);
+        value["hostname"] = json!("box");
+        value["process"]["noNewPrivileges"] = json!(true);
+        value["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": 100, "hard": 200 }]);
+    });
+    let text = explain(&spec).unwrap();
+    let wanted = [
+        "call keyctl join session keyring",
+        "set hostname box",
+        "bring the loopback interface up",
+        "start a new session",
+        "change to / and check",
+        "limit RLIMIT_NOFILE to 100 (hard 200)",
+    ];
+    let mut rest = text.as_str();
+    for line in wanted {
+        rest = rest.split_once(line).unwrap_or_else(|| panic!("{line} is not in order in:\n{text}")).1;
+    }
+    assert!(rest.trim_end().ends_with("execute /bin/sh -c true"), "{text}");
+}
+
+#[test]
+fn a_container_needs_a_mount_namespace() {
+    let spec = spec("true", |value| value["linux"]["namespaces"] = json!([{ "type": "pid" }]));
+    assert_eq!(
+        refusal(&spec),
+        "config.json: linux.namespaces: has no mount namespace: a container cannot share the caller's"
+    );
+}
+
+#[test]
+fn root_of_a_user_namespace_has_the_capabilities_that_are_listed_and_no_others() {
+    let spec =
+        spec("grep -E 'Cap(Inh|Prm|Eff|Bnd|Amb)' /proc/self/status; cat /proc/self/uid_map", |value| {
+            in_user_namespace(value);
+            let list = ["CAP_KILL", "CAP_CHOWN"];
+            value["process"]["capabilities"] =
+                json!({ "bounding": list, "effective": list, "permitted": list, "ambient": list });
+        });
+    let text = output(&spec).replace(['\t', ' '], "");
+    let uid = rustix::process::geteuid().as_raw();
+    let set = "0000000000000021";
+    assert_eq!(
+        text,
+        format!(
+            "CapInh:0000000000000000\nCapPrm:{set}\nCapEff:{set}\nCapBnd:{set}\nCapAmb:0000000000000000\n0{uid}1\n"
+        )
+    );
+}
