@@ -27,7 +27,7 @@ fn a_plan_says_each_step() {
         "set hostname box",
         "bring the loopback interface up",
         "start a new session",
-        "change to / and check",
+        "change directory to /",
         "limit RLIMIT_NOFILE to 100 (hard 200)",
     ];
     let mut rest = text.as_str();

@@ -57,7 +57,7 @@ fn apparmor_is_enabled() -> bool {
 }
 
 fn selinux_is_enabled() -> bool {
-    statfs("/sys/fs/selinux").is_ok_and(|stat| i64::from(stat.f_type) == SELINUX_MAGIC)
+    statfs("/sys/fs/selinux").is_ok_and(|stat| stat.f_type == SELINUX_MAGIC)
 }
 
 /// The caller's procfs, where nothing of the container can be mounted over anything.
