@@ -41,7 +41,8 @@ pub enum Error {
     /// The init could not carry out a step of the plan.
     #[error("{step}: {errno}{}", .call.map(|call| format!(", by {call}")).unwrap_or_default())]
     Step {
-        /// Its index in [`Plan::steps`](crate::Plan::steps); `None` for what belongs to no step.
+        /// Its index in [`Plan::steps`](crate::Plan::steps), after which those of [`Plan::last`](crate::Plan::last) are
+        /// counted; `None` for what belongs to no step.
         index: Option<usize>,
         /// The step in words.
         step: String,
@@ -72,6 +73,13 @@ pub enum Error {
     /// The process ended before it became the program, without saying why.
     #[error("the process ended before it became the program: {0}")]
     Died(ExitStatus),
+    /// The process that was to be [resumed](crate::resume) ended before it became the program, without saying why. How it
+    /// ended is for its parent to know.
+    #[error("process {pid} ended before it became the program")]
+    Gone {
+        /// The process.
+        pid: u32,
+    },
     /// The caller's part of a meeting failed.
     #[error("meet the new process ({point})")]
     Rendezvous {
@@ -111,7 +119,11 @@ impl Error {
             | Self::Exec { errno, .. }
             | Self::Init { errno, .. }
             | Self::Call { errno, .. } => Some(*errno),
-            Self::Invalid { .. } | Self::Died(_) | Self::Rendezvous { .. } | Self::StatusLost { .. } => None,
+            Self::Invalid { .. }
+            | Self::Died(_)
+            | Self::Gone { .. }
+            | Self::Rendezvous { .. }
+            | Self::StatusLost { .. } => None,
         }
     }
 

@@ -55,8 +55,9 @@ pub use errno::Errno;
 pub use error::Error;
 pub use plan::{
     Argument, Attributes, CAPABILITY_NAMES, Capabilities, Capability, CapabilitySet, ClockOffset,
-    Credentials, Device, Expected, Field, FileKind, Location, Mount, MountFlags, MountOption, Namespaces,
-    Open, Plan, Propagation, RawCall, Resource, Slot, Source, Stdio, Step, Target, TargetKind, Test,
+    Credentials, Device, Expected, Field, FileKind, Hold, Location, Mount, MountFlags, MountOption,
+    Namespaces, Open, Plan, Propagation, RawCall, Resource, Slot, Source, Stdio, Step, Target, TargetKind,
+    Test,
 };
-pub use spawn::{BoxError, Process, Rendezvous, Spawner};
+pub use spawn::{BoxError, Held, Process, Remaining, Rendezvous, Spawner, resume};
 pub use stdio::{ChildStderr, ChildStdin, ChildStdout};

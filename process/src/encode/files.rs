@@ -12,6 +12,8 @@ use crate::plan::{Device, Expected, FileKind, Location, Open, Step, TargetKind};
 
 const O_CLOEXEC: u64 = libc::O_CLOEXEC.unsigned_abs() as u64;
 const O_WRONLY: u64 = libc::O_WRONLY.unsigned_abs() as u64;
+/// As [`STRICT`], with the links `self` and `thread-self`, which are the kernel's and no magic links.
+const IN_PROC: u64 = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS | libc::RESOLVE_NO_XDEV;
 const STRICT: u64 =
     libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS | libc::RESOLVE_NO_XDEV;
 
@@ -39,6 +41,14 @@ pub(super) fn lower(builder: &mut Builder<'_>, step: &Step) -> Result<(), Error>
             let how = Open { flags: O_WRONLY, mode: 0, resolve: STRICT };
             let place = builder.location(location)?;
             write(builder, place, how, content.clone());
+        }
+        Step::ProcWrite { proc, path: file, content } => {
+            let proc = match proc {
+                Some(slot) => builder.slot(*slot),
+                None => mount::private_proc(builder)?,
+            };
+            let how = Open { flags: O_WRONLY, mode: 0, resolve: IN_PROC };
+            write(builder, [Value::Slot(proc), path(file)?], how, content.clone());
         }
         Step::Sysctl { name, value } => sysctl(builder, name, value)?,
         _ => {}

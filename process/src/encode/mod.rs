@@ -81,16 +81,60 @@ fn prologue(builder: &mut Builder<'_>) -> Result<(), Error> {
 
 /// Hands over to the program.
 fn epilogue(builder: &mut Builder<'_>) -> Result<(), Error> {
+    let plan = builder.plan;
     builder.part = Part::Frame("hand over to the program");
     // The caller may ignore SIGCHLD, which process 1 needs.
     builder.push(Operation::new(code::SIGNALS), None);
+    // A process that is held is process 1 then, so it stays afterwards; what it is sent meanwhile waits until it can be
+    // forwarded.
+    let stays_held = plan.stay_as_init && plan.hold.is_some();
+    if !stays_held {
+        stay(builder);
+    }
+    process::place(builder)?;
+    if plan.find_program {
+        builder.part = Part::Exec;
+        process::find(builder)?;
+    }
+    if let Some(hold) = plan.hold {
+        builder.part = Part::Frame("wait to be started");
+        process::hold(builder, hold);
+    }
+    builder.part = Part::Frame("hand over to the program");
+    if stays_held {
+        stay(builder);
+    }
+    last(builder)?;
+    builder.part = Part::Exec;
+    process::exec(builder)
+}
+
+/// Stays as process 1, if that is wanted, and lets signals through.
+fn stay(builder: &mut Builder<'_>) {
     if builder.plan.stay_as_init {
         builder.push(Operation::new(code::STAY), Some("clone3"));
     }
     process::unblock_signals(builder);
-    process::place(builder)?;
-    builder.part = Part::Exec;
-    process::exec(builder)
+}
+
+/// The last steps. The filter of a call of `seccomp(2)` may forbid what it takes to hear the last word. So it is taken
+/// before, if the caller is not met any more: what fails from there on is still told if the filter lets it, but a process
+/// that is killed counts as started.
+fn last(builder: &mut Builder<'_>) -> Result<(), Error> {
+    let plan = builder.plan;
+    let met = plan.last.iter().rposition(|step| matches!(step, Step::Sync { .. })).map_or(0, |at| at + 1);
+    let is_filter =
+        |step: &Step| matches!(step, Step::Call(call) if i64::from(call.number) == libc::SYS_seccomp);
+    let filter = plan.last.iter().skip(met).position(is_filter).map(|at| at + met);
+    for (index, step) in plan.last.iter().enumerate() {
+        if filter == Some(index) {
+            builder.part = Part::Frame("hand over to the program");
+            builder.push(Operation::new(code::TAKE), None);
+        }
+        builder.part = Part::Step(plan.steps.len() + index);
+        lower(builder, plan.steps.len() + index, step)?;
+    }
+    Ok(())
 }
 
 fn lower(builder: &mut Builder<'_>, index: usize, step: &Step) -> Result<(), Error> {
@@ -108,6 +152,7 @@ fn lower(builder: &mut Builder<'_>, index: usize, step: &Step) -> Result<(), Err
         | Step::Node { .. }
         | Step::Verify { .. }
         | Step::Write { .. }
+        | Step::ProcWrite { .. }
         | Step::Sysctl { .. } => files::lower(builder, step),
         Step::Credentials(credentials) => credentials::credentials(builder, credentials),
         _ => process::lower(builder, index, step),

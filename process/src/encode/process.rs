@@ -9,7 +9,7 @@ use super::files::write_open;
 use super::program::{Content, Operation, Patch, Value};
 use crate::Error;
 use crate::init::format::code;
-use crate::plan::{Argument, Field, Namespaces, RawCall, Slot, Step};
+use crate::plan::{Argument, Field, Hold, Namespaces, RawCall, Slot, Step};
 
 pub(super) fn lower(builder: &mut Builder<'_>, index: usize, step: &Step) -> Result<(), Error> {
     let number = |number: u64| Value::Number(number);
@@ -219,8 +219,30 @@ pub(super) fn place(builder: &mut Builder<'_>) -> Result<(), Error> {
         .flat_map(|(number, slot)| [slot.to_ne_bytes(), number.to_ne_bytes()])
         .flatten()
         .collect();
-    builder.push(Operation::new(code::PLACE).bytes(list), Some("dup3"));
+    let mut operation = Operation::new(code::PLACE).bytes(list);
+    let kept = plan.kept();
+    if !kept.is_empty() {
+        operation = operation.bytes(kept.iter().flat_map(|slot| builder.slot(*slot).to_ne_bytes()).collect());
+    }
+    builder.push(operation, Some("dup3"));
     Ok(())
+}
+
+/// Looks for the program.
+pub(super) fn find(builder: &mut Builder<'_>) -> Result<(), Error> {
+    let candidates = candidates(&builder.plan.program, &builder.plan.search)?;
+    builder.push(Operation::new(code::FIND).bytes(candidates), None);
+    Ok(())
+}
+
+/// Waits to be started.
+pub(super) fn hold(builder: &mut Builder<'_>, hold: Hold) {
+    let operation = Operation::new(code::HOLD);
+    let operation = match hold {
+        Hold::Caller => operation,
+        Hold::Listener(slot) => operation.value(Value::Slot(builder.slot(slot))),
+    };
+    builder.push(operation, None);
 }
 
 /// Becomes the program.

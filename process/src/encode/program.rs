@@ -105,6 +105,11 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// The first operation with a code.
+    pub(crate) fn position(&self, code: u16) -> Option<usize> {
+        self.operations.iter().position(|operation| operation.code == code)
+    }
+
     /// The bytes for the init, with the numbers of the given descriptors.
     pub(crate) fn to_bytes(&self, given: &[RawFd]) -> Result<Vec<u8>, Error> {
         if self.slots as usize > MAX_SLOTS {

@@ -16,8 +16,10 @@ pub(crate) mod kind {
     pub(crate) const FORKED: u32 = 3;
     /// To the init: go on.
     pub(crate) const GO: u32 = 4;
-    /// To the init, the last word: become the program.
+    /// To the init, the last word: become the program. If the init is held, it is the word to go on as well.
     pub(crate) const EXECUTE: u32 = 5;
+    /// To the caller: everything is set up, and the init is held.
+    pub(crate) const READY: u32 = 6;
 }
 
 /// A message, either way.
@@ -88,6 +90,7 @@ const SOL_SOCKET: i32 = 1;
 const SCM_RIGHTS: i32 = 1;
 const MSG_CTRUNC: usize = 0x08;
 const MSG_PEEK: usize = 0x02;
+const MSG_TRUNC: usize = 0x20;
 const MSG_NOSIGNAL: usize = 0x4000;
 const MSG_CMSG_CLOEXEC: usize = 0x4000_0000;
 
@@ -173,6 +176,15 @@ pub(super) fn receive_program(socket: i32) -> Result<&'static mut [u8], i32> {
 pub(super) fn take_program(socket: i32) -> Result<(), i32> {
     match receive_bytes(socket, &mut [0; HEADER], 0)? {
         HEADER => Ok(()),
+        _ => Err(sys::EBADMSG),
+    }
+}
+
+/// Waits for a message, and leaves it there. The other side's end of file is an error.
+pub(super) fn peek_message(socket: i32) -> Result<Message, i32> {
+    let mut bytes = [0; MESSAGE];
+    match receive_bytes(socket, &mut bytes, MSG_PEEK | MSG_TRUNC)? {
+        MESSAGE => Ok(Message::from_bytes(&bytes)),
         _ => Err(sys::EBADMSG),
     }
 }

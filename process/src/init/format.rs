@@ -46,14 +46,20 @@ pub(crate) mod code {
     pub(crate) const CWD: u16 = 7;
     /// Default action for all signals.
     pub(crate) const SIGNALS: u16 = 8;
-    /// Put descriptors at their final numbers and close all others: pairs of slot and number.
+    /// Put descriptors at their final numbers and close all others: pairs of slot and number, slots that stay open.
     pub(crate) const PLACE: u16 = 9;
     /// Become the program: candidate paths, arguments, environment.
     pub(crate) const EXEC: u16 = 10;
     /// Drop capabilities from the bounding set: those to keep. The number is the highest.
     pub(crate) const BOUNDING: u16 = 11;
+    /// Look for the program: candidate paths.
+    pub(crate) const FIND: u16 = 12;
+    /// Report that everything is set up, and wait for the word to go on; with a listener, over a connection to it.
+    pub(crate) const HOLD: u16 = 13;
+    /// Take the last word already, as what follows may forbid it.
+    pub(crate) const TAKE: u16 = 14;
     /// The highest code.
-    pub(crate) const LAST: u16 = BOUNDING;
+    pub(crate) const LAST: u16 = TAKE;
 }
 
 /// Kinds of arguments.

@@ -3,7 +3,7 @@
 use super::channel::{self, Message, kind};
 use super::format::{self, Argument, MAX_SLOTS, NONE, Operation, code, flag};
 use super::sys::{self, checked};
-use super::{operations, place, reaper, target};
+use super::{hold, operations, place, reaper, target};
 
 /// The state of the init.
 pub(super) struct Machine<'a> {
@@ -17,6 +17,8 @@ pub(super) struct Machine<'a> {
     pub(super) control: i32,
     /// Index of the operation under way.
     pub(super) index: u32,
+    /// The caller's last word was taken.
+    pub(super) taken: bool,
 }
 
 /// Reports a failure to the caller and ends the process.
@@ -32,7 +34,8 @@ pub(super) fn run(program: &mut [u8], control: i32) -> ! {
     let Ok(header) = format::check(program) else {
         fail(control, format::NO_OPERATION, sys::EBADMSG);
     };
-    let mut machine = Machine { program, slots: [-1; MAX_SLOTS], used: header.slots, control, index: 0 };
+    let mut machine =
+        Machine { program, slots: [-1; MAX_SLOTS], used: header.slots, control, index: 0, taken: false };
     machine.load_given(header.given);
     let mut at = header.first;
     while machine.index < header.operations {
@@ -50,7 +53,7 @@ impl<'a> Machine<'a> {
     /// A machine for a checked program.
     #[cfg(test)]
     pub(super) fn new(program: &'a mut [u8], slots: u32, control: i32) -> Self {
-        Self { program, slots: [-1; MAX_SLOTS], used: slots, control, index: 0 }
+        Self { program, slots: [-1; MAX_SLOTS], used: slots, control, index: 0, taken: false }
     }
 
     /// Fills the first slots with the descriptors that the header lists.
@@ -77,6 +80,9 @@ impl<'a> Machine<'a> {
             code::SIGNALS => operations::reset_signals(),
             code::PLACE => place::place(self, &operation),
             code::BOUNDING => operations::drop_bounding(&operation),
+            code::FIND => hold::find(self, &operation),
+            code::HOLD => hold::hold(self, &operation),
+            code::TAKE => operations::last_word(self),
             _ => operations::exec(self, &operation),
         };
         match result {

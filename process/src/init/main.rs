@@ -7,6 +7,7 @@
 mod channel;
 mod entry;
 mod format;
+mod hold;
 mod machine;
 mod operations;
 mod place;

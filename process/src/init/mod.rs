@@ -14,6 +14,7 @@
 
 pub(crate) mod channel;
 pub(crate) mod format;
+mod hold;
 mod machine;
 mod operations;
 mod place;
@@ -23,7 +24,7 @@ mod target;
 
 pub(crate) use channel::MAX_PASSED;
 pub(crate) use operations::expect;
-pub(crate) use place::MAX_PLACED;
+pub(crate) use place::{MAX_KEPT, MAX_PLACED};
 pub(crate) use target::like;
 
 #[cfg(test)]

@@ -33,11 +33,20 @@ pub(super) struct Status {
 
 /// The status of an open file.
 pub(super) fn status(number: i32) -> Result<Status, i32> {
+    // SAFETY: the path is an empty string.
+    unsafe { status_at(number, c"".as_ptr() as usize, sys::AT_EMPTY_PATH) }
+}
+
+/// The status of a file by its path.
+///
+/// # Safety
+///
+/// The path is the address of a string that ends with a NUL.
+pub(super) unsafe fn status_at(directory: i32, path: usize, flags: usize) -> Result<Status, i32> {
     const BASIC: usize = 0x7ff;
     let mut buffer = Statx::default();
-    let arguments =
-        [fd(number), c"".as_ptr() as usize, sys::AT_EMPTY_PATH, BASIC, (&raw mut buffer) as usize, 0];
-    // SAFETY: the path is an empty string; the buffer has the size of `struct statx`, 256 bytes.
+    let arguments = [fd(directory), path, flags, BASIC, (&raw mut buffer) as usize, 0];
+    // SAFETY: the path is one, as the caller promises; the buffer has the size of `struct statx`, 256 bytes.
     unsafe { checked(nr::STATX, arguments)? };
     Ok(Status {
         mode: u32::from(buffer.mode),
@@ -118,13 +127,17 @@ fn heard(machine: &Machine<'_>, word: u32, count: usize, fds: &mut [i32; MAX_PAS
     }
 }
 
-/// Takes the caller's last word.
-fn last_word(machine: &Machine<'_>) -> Result<(), i32> {
+/// Takes the caller's last word, if it was not taken yet.
+pub(super) fn last_word(machine: &mut Machine<'_>) -> Result<usize, i32> {
+    if machine.taken {
+        return Ok(0);
+    }
+    machine.taken = true;
     if !format::is_last_word(machine.program) {
-        return heard(machine, kind::EXECUTE, 0, &mut [-1; MAX_PASSED]);
+        return heard(machine, kind::EXECUTE, 0, &mut [-1; MAX_PASSED]).map(|()| 0);
     }
     match channel::take_program(machine.control) {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(0),
         Err(_) => sys::exit(125),
     }
 }
@@ -201,13 +214,23 @@ pub(super) fn exec(machine: &mut Machine<'_>, operation: &Operation) -> Result<u
     let [candidates, argv, envp] = [operation.arguments[0], operation.arguments[1], operation.arguments[2]];
     let (argv, envp) = (machine.value(&argv)?, machine.value(&envp)?);
     last_word(machine)?;
+    first_of(machine, &candidates, |path| {
+        // SAFETY: strings and null-ended arrays of pointers to strings, all in the program.
+        unsafe { checked(nr::EXECVE, [path, argv, envp, 0, 0, 0]) }
+    })
+}
+
+/// Tries candidate paths until one is right. The errors are those of `execvp(3)`.
+pub(super) fn first_of(
+    machine: &mut Machine<'_>,
+    candidates: &Argument,
+    mut attempt: impl FnMut(usize) -> Result<usize, i32>,
+) -> Result<usize, i32> {
     let mut failure = sys::ENOENT;
     let mut start = candidates.start;
     let end = candidates.start + candidates.len;
     while start < end {
-        let path = machine.address(start);
-        // SAFETY: strings and null-ended arrays of pointers to strings, all in the program.
-        let Err(errno) = (unsafe { checked(nr::EXECVE, [path, argv, envp, 0, 0, 0]) }) else { break };
+        let Err(errno) = attempt(machine.address(start)) else { return Ok(0) };
         match errno {
             sys::EACCES => failure = errno,
             sys::ENOENT | sys::ENOTDIR | sys::ENODEV | sys::ESTALE | sys::ETIMEDOUT => {}

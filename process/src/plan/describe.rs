@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Attributes, Credentials, FileKind, Location, Mount, MountFlags, MountOption, Plan, Propagation, Slot,
-    Source, Stdio, Step, Target, Test,
+    Attributes, Credentials, FileKind, Hold, Location, Mount, MountFlags, MountOption, Plan, Propagation,
+    Slot, Source, Stdio, Step, Target, Test,
 };
 
 /// The plan as text, a line for each action.
@@ -37,8 +37,19 @@ pub(super) fn explain(plan: &Plan) -> String {
     for (slot, number) in &plan.pass {
         line(format!("descriptor {number}: {}", plan.slots.name(*slot)));
     }
+    if plan.find_program {
+        line(format!("look for {}", plan.program.to_string_lossy()));
+    }
+    match plan.hold {
+        Some(Hold::Caller) => line("wait to be started by the caller".into()),
+        Some(Hold::Listener(slot)) => line(format!("wait to be started at {}", plan.slots.name(slot))),
+        None => {}
+    }
     if plan.stay_as_init {
         line("stay as process 1, reap orphans, forward signals".into());
+    }
+    for step in &plan.last {
+        line(plan.describe(step));
     }
     line(format!("execute {}", plan.args_text()));
     text
@@ -64,6 +75,11 @@ impl Plan {
                 .unwrap_or_default();
         }
         text
+    }
+
+    /// The step with an index in words; those of `last` are counted after the others.
+    pub(crate) fn text(&self, index: usize) -> String {
+        self.step(index).map_or_else(String::new, |step| self.describe(step))
     }
 
     /// A step in words, with the names of its descriptors: `mount proc on /proc`.
@@ -92,6 +108,7 @@ impl Plan {
             | Step::If { .. }
             | Step::Verify { .. }
             | Step::Write { .. }
+            | Step::ProcWrite { .. }
             | Step::PivotRoot { .. }
             | Step::ChangeRoot { .. } => self.file_text(step),
             _ => process_text(step),
@@ -123,6 +140,9 @@ impl Plan {
             Step::Verify { file, .. } => format!("verify {}", self.name(*file)),
             Step::Write { location, content } => {
                 format!("write {:?} to {}", String::from_utf8_lossy(content), self.place(location))
+            }
+            Step::ProcWrite { path, content, .. } => {
+                format!("write {:?} to {} in procfs", String::from_utf8_lossy(content), path.display())
             }
             Step::PivotRoot { root } => format!("pivot into root {}", self.name(*root)),
             Step::ChangeRoot { root } => format!("change root to {}", self.name(*root)),

@@ -8,6 +8,7 @@ mod capability;
 mod credentials;
 mod describe;
 mod files;
+mod hold;
 mod limit;
 mod mount;
 mod namespace;
@@ -21,6 +22,7 @@ use std::ffi::OsString;
 pub use capability::{CAPABILITY_NAMES, Capability, CapabilitySet};
 pub use credentials::{Capabilities, Credentials};
 pub use files::{Device, Expected, FileKind, Location, Open, TargetKind, Test};
+pub use hold::Hold;
 pub use limit::Resource;
 pub use mount::{Attributes, Mount, MountFlags, MountOption, Propagation, Source, Target};
 pub use namespace::{ClockOffset, Namespaces};
@@ -69,6 +71,17 @@ pub struct Plan {
     pub maps_root: bool,
     /// What the init does, in order.
     pub steps: Vec<Step>,
+    /// When everything is set up, the init looks for the program as the exec will, with its final credentials: a program
+    /// that is not there or may not be executed is an [`Error::Exec`](crate::Error::Exec) before the process is held.
+    pub find_program: bool,
+    /// The process waits when everything is set up, and becomes the program when it is started. Needs
+    /// [`Spawner::hold`](crate::Spawner::hold).
+    pub hold: Option<Hold>,
+    /// What the init does last, after it was held and right before the exec. The program's descriptors are in their places
+    /// by then, so only [`Step::Call`], [`Step::Sync`], [`Step::NoNewPrivileges`], [`Step::Write`] and [`Step::Close`] are
+    /// allowed here. A seccomp filter belongs here: once it is there, the init asks the kernel for nothing but the
+    /// remaining steps, meetings and the exec.
+    pub last: Vec<Step>,
     /// Standard input of the program.
     pub stdin: Stdio,
     /// Standard output of the program.
@@ -79,7 +92,8 @@ pub struct Plan {
     /// All others are closed.
     pub pass: Vec<(Slot, u32)>,
     /// The init stays as process 1, reaps orphans and forwards signals; the program is its child. The exit
-    /// status is the program's, 128 plus the number for a signal.
+    /// status is the program's, 128 plus the number for a signal. If the process is held, process 1 waits, and the program
+    /// is made when it is started; signals that come before are forwarded then.
     pub stay_as_init: bool,
     pub(crate) slots: Slots,
 }
@@ -114,6 +128,9 @@ impl Plan {
             rendezvous: false,
             maps_root: false,
             steps: Vec::new(),
+            find_program: false,
+            hold: None,
+            last: Vec::new(),
             stdin: Stdio::Inherit,
             stdout: Stdio::Inherit,
             stderr: Stdio::Inherit,

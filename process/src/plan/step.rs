@@ -119,6 +119,18 @@ pub enum Step {
         /// The content.
         content: Vec<u8>,
     },
+    /// Writes a file of procfs in one call: `self/attr/exec`. It is resolved beneath the procfs, with no link but the
+    /// kernel's own `self` and `thread-self`, and through nothing that is mounted in it. Before the step that changes the
+    /// user id, where the file belongs to the process.
+    ProcWrite {
+        /// A directory descriptor of a procfs; without one, it is a procfs of the init's own, which no one else can reach
+        /// and which shows the pid namespace of the init.
+        proc: Option<Slot>,
+        /// The file.
+        path: PathBuf,
+        /// The content.
+        content: Vec<u8>,
+    },
     /// Makes an attached mount the root and detaches the old one (`pivot_root(2)`).
     PivotRoot {
         /// A directory descriptor of the new root's mount.

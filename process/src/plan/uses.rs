@@ -1,6 +1,10 @@
 //! Which descriptors a step uses.
 
-use super::{Argument, Field, Location, Mount, MountOption, Slot, Source, Step, TargetKind, Test};
+use std::collections::BTreeSet;
+
+use super::{
+    Argument, Field, Hold, Location, Mount, MountOption, Plan, Slot, Source, Step, TargetKind, Test,
+};
 
 impl Step {
     /// The slots that the step reads or fills.
@@ -25,6 +29,7 @@ impl Step {
             Self::If { test, then, otherwise } => {
                 then.iter().chain(otherwise).flat_map(Self::slots).chain(test_slots(test)).collect()
             }
+            Self::ProcWrite { proc, .. } => proc.iter().copied().collect(),
             Self::Verify { file, .. } => vec![*file],
             Self::PivotRoot { root } | Self::ChangeRoot { root } => vec![*root],
             Self::Call(call) => call.arguments.iter().flat_map(argument_slots).chain(call.into).collect(),
@@ -39,6 +44,53 @@ fn test_slots(test: &Test) -> Vec<Slot> {
     match test {
         Test::Exists { location, into, .. } => location.dir.into_iter().chain([*into]).collect(),
         Test::IsDirectory(slot) => vec![*slot],
+    }
+}
+
+impl Step {
+    /// The slots that the step fills.
+    pub(crate) fn made(&self) -> Vec<Slot> {
+        match self {
+            Self::Mount(mount) => mount.into.into_iter().collect(),
+            Self::Open { into, .. } | Self::MakeTarget { into, .. } => vec![*into],
+            Self::Call(call) => call.into.into_iter().collect(),
+            Self::Sync { receive, .. } => receive.clone(),
+            Self::If { test, then, otherwise } => {
+                let found = match test {
+                    Test::Exists { into, .. } => Some(*into),
+                    Test::IsDirectory(_) => None,
+                };
+                found.into_iter().chain(then.iter().chain(otherwise).flat_map(Self::made)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Plan {
+    /// The slots that the last steps and the hold need from before, each once.
+    pub(crate) fn kept(&self) -> Vec<Slot> {
+        let mut kept: BTreeSet<Slot> = self.listener().into_iter().collect();
+        let mut made = Vec::new();
+        for step in &self.last {
+            let filled = step.made();
+            kept.extend(step.slots().iter().filter(|slot| !made.contains(*slot) && !filled.contains(*slot)));
+            made.extend(filled);
+        }
+        kept.into_iter().collect()
+    }
+
+    /// The socket at which the process waits to be started.
+    pub(crate) fn listener(&self) -> Option<Slot> {
+        match self.hold {
+            Some(Hold::Listener(slot)) => Some(slot),
+            Some(Hold::Caller) | None => None,
+        }
+    }
+
+    /// A step by its index: those after [`steps`](Self::steps) are the last ones.
+    pub(crate) fn step(&self, index: usize) -> Option<&Step> {
+        self.steps.get(index).or_else(|| self.last.get(index.checked_sub(self.steps.len())?))
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a plan must be before anything happens. Strings are checked where they are encoded.
 
+use std::path::{Component, Path};
+
 use super::{Argument, Mount, Namespaces, Plan, Slot, Step, Target};
 use crate::Error;
-use crate::init::{MAX_PASSED, MAX_PLACED};
+use crate::init::{MAX_KEPT, MAX_PASSED, MAX_PLACED};
 
 impl Plan {
     /// Finds what cannot be carried out.
@@ -39,7 +41,53 @@ impl Plan {
             }
         }
         self.validate_descriptors()?;
-        self.steps.iter().try_for_each(|step| self.validate_step(step))
+        self.steps.iter().try_for_each(|step| self.validate_step(step))?;
+        self.validate_last()
+    }
+
+    /// The last steps: what can be done with the program's descriptors in their places, with slots that are filled by then.
+    fn validate_last(&self) -> Result<(), Error> {
+        let made = |steps: &[Step]| steps.iter().flat_map(Step::made).collect::<Vec<_>>();
+        let mut filled: Vec<Slot> = self.slots.input_slots().chain(made(&self.steps)).collect();
+        self.listener().into_iter().try_for_each(|slot| self.filled(slot, &filled))?;
+        for step in &self.last {
+            let allowed = matches!(
+                step,
+                Step::Call(_)
+                    | Step::Sync { .. }
+                    | Step::NoNewPrivileges
+                    | Step::Close(_)
+                    | Step::Write { .. }
+            );
+            if !allowed {
+                return Err(invalid(
+                    "last step",
+                    self.describe(step),
+                    "has to come before the exec is at hand",
+                ));
+            }
+            self.validate_step(step)?;
+            let makes = step.made();
+            let used = step.slots().into_iter().filter(|slot| !makes.contains(slot));
+            used.into_iter().try_for_each(|slot| self.filled(slot, &filled))?;
+            filled.extend(makes);
+            if let Step::Close(closed) = step {
+                filled.retain(|slot| slot != closed);
+            }
+        }
+        let kept = self.kept().len();
+        if kept > MAX_KEPT {
+            return Err(invalid("number of descriptors", kept.to_string(), "is above 64 for the last steps"));
+        }
+        Ok(())
+    }
+
+    fn filled(&self, slot: Slot, filled: &[Slot]) -> Result<(), Error> {
+        self.known(slot)?;
+        if filled.contains(&slot) {
+            return Ok(());
+        }
+        Err(invalid("slot", self.slots.name(slot).to_owned(), "is empty when the last steps need it"))
     }
 
     fn validate_descriptors(&self) -> Result<(), Error> {
@@ -74,6 +122,11 @@ impl Plan {
                 Err(invalid("name", name.to_string_lossy().into_owned(), "is longer than 64 bytes"))
             }
             Step::Sysctl { name, .. } => validate_sysctl(name),
+            Step::ProcWrite { path, .. } if !is_beneath(path) => Err(invalid(
+                "file of procfs",
+                path.display().to_string(),
+                "is not a relative path without ..",
+            )),
             Step::ResourceLimit { resource, soft, hard } if soft > hard => {
                 Err(invalid("soft limit of", resource.to_string(), "is above the hard limit"))
             }
@@ -157,6 +210,12 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Whether a path names something below a directory.
+fn is_beneath(path: &Path) -> bool {
+    path.components().next().is_some()
+        && path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
 fn validate_sysctl(name: &str) -> Result<(), Error> {

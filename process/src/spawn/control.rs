@@ -44,10 +44,15 @@ pub(super) struct Control {
 pub(super) fn pair() -> Result<(Control, OwnedFd), Error> {
     let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(Error::call("socketpair"))?;
-    Ok((Control { socket, reset: Cell::new(false) }, theirs))
+    Ok((Control::new(socket), theirs))
 }
 
 impl Control {
+    /// The caller's end of a connection.
+    pub(super) fn new(socket: OwnedFd) -> Self {
+        Self { socket, reset: Cell::new(false) }
+    }
+
     /// Sends as much of the program as fits without waiting; gives the rest.
     pub(super) fn send_start<'p>(&self, mut program: &'p [u8]) -> Result<&'p [u8], Error> {
         while !program.is_empty() {

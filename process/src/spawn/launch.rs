@@ -6,14 +6,16 @@ use std::sync::OnceLock;
 
 use super::Spawner;
 use super::control::{self, Control, Heard, PACKET};
+use super::conversation::{Conversation, End, Subject, Words, met};
+use super::held::{self, Held};
 use super::image;
-use super::rendezvous::{BoxError, Process, Rendezvous};
+use super::remaining::Remaining;
+use super::rendezvous::{Process, Rendezvous};
 use super::streams::Streams;
 use super::wait::{self, Wait};
 use crate::encode::{self, Context, Operation, Part, Program};
-use crate::init::channel::{Message, kind};
-use crate::init::format::{self, NO_OPERATION, code};
-use crate::sys::{self, Before, Cloned, Gap, Init, Stub};
+use crate::init::format::{self, code};
+use crate::sys::{self, Before, Cloned, Gap, Guard, Init, Stub};
 use crate::{Child, Errno, Error, Namespaces, Plan};
 
 /// How many operations a plan's program has.
@@ -21,11 +23,42 @@ pub(super) fn operations(plan: &Plan) -> Result<u32, Error> {
     Ok(u32::try_from(encode::encode(plan, context(plan))?.operations.len()).unwrap_or(u32::MAX))
 }
 
-/// Starts the process.
+/// Starts the process, and waits until it is the program.
 pub(super) fn launch(spawner: Spawner<'_>) -> Result<Child, Error> {
+    if spawner.plan.hold.is_some() {
+        return Err(wrong(spawner.plan, "is to be held, which is not what spawning does"));
+    }
+    let started = start(spawner)?;
+    Ok(held::child(started.guard, started.streams))
+}
+
+/// Starts the process, and waits until it is held.
+pub(super) fn hold(spawner: Spawner<'_>) -> Result<Held, Error> {
+    let plan = spawner.plan;
+    let Some(hold) = plan.hold else { return Err(wrong(plan, "is not to be held")) };
+    let Started { guard, streams, control, program, until } = start(spawner)?;
+    Ok(Held::new(guard, streams, control, Remaining::after(until, &program, plan), hold))
+}
+
+fn wrong(plan: &Plan, reason: &'static str) -> Error {
+    Error::Invalid { what: "plan for", value: plan.program.to_string_lossy().into_owned(), reason }
+}
+
+/// A process that has become the program, or is held.
+struct Started {
+    guard: Guard,
+    streams: [Option<OwnedFd>; 3],
+    control: Control,
+    program: Program,
+    /// The operation that holds it, or how many there are.
+    until: usize,
+}
+
+fn start(spawner: Spawner<'_>) -> Result<Started, Error> {
     let Spawner { plan, inputs, rendezvous, fault, to_the_end } = spawner;
     let context = context(plan);
     let mut program = encode::encode(plan, context)?;
+    let until = plan.hold.and_then(|_| program.position(code::HOLD));
     if let Some(operation) = fault.and_then(|fault| program.operations.get_mut(fault as usize)) {
         *operation = Operation::call(-1, []);
     }
@@ -40,27 +73,23 @@ pub(super) fn launch(spawner: Spawner<'_>) -> Result<Child, Error> {
     let streams = Streams::open(plan)?;
     let given: Vec<RawFd> = inputs.iter().map(AsRawFd::as_raw_fd).chain(streams.numbers()).collect();
     let mut bytes = program.to_bytes(&given)?;
-    let answers = answers(&program);
-    let mut last_word_due = true;
-    if answers == 0 && bytes.len() <= PACKET {
+    let answers = answers(&program, until);
+    let mut end = if until.is_some() { End::Ready } else { End::Program };
+    if end == End::Program && answers == 0 && bytes.len() <= PACKET {
         encode::make_last_word(&mut bytes);
-        last_word_due = false;
+        end = End::ProgramToldAlready;
     }
     let (control, theirs) = control::pair()?;
     // Before the clone, so that it is there when the init asks for it; but the stub waits for a word of its own first.
     let rest = if plan.maps_root { &bytes } else { control.send_start(&bytes)? };
 
-    let mut launch = Launch { plan, program: &program, control, answers, last_word_due, to_the_end };
+    let words = Labels { plan, program: &program };
+    let conversation = Conversation { control, words: &words, answers, end, to_the_end };
+    let mut launch = Launch { plan, conversation };
     let (pid, pidfd) = launch.run(inputs, &given, context, theirs, rest, rendezvous)?;
-    let [stdin, stdout, stderr] = streams.into_ours();
-    Ok(Child {
-        pid,
-        pidfd,
-        status: None,
-        stdin: stdin.map(Into::into),
-        stdout: stdout.map(Into::into),
-        stderr: stderr.map(Into::into),
-    })
+    let control = launch.conversation.control;
+    let until = until.unwrap_or(program.operations.len());
+    Ok(Started { guard: Guard::new(pid, pidfd), streams: streams.into_ours(), control, program, until })
 }
 
 /// What the encoder and the stub must know of this process.
@@ -85,10 +114,10 @@ fn late(plan: &Plan) -> Namespaces {
     if plan.maps_root { plan.namespaces.without(early) } else { Namespaces::empty() }
 }
 
-/// How often the init waits for a word before the last one.
-fn answers(program: &Program) -> usize {
+/// How often the init waits for a word before the last one, or before it is held.
+fn answers(program: &Program, until: Option<usize>) -> usize {
     let waits = |operation: &&Operation| [code::SYNC, code::FORK].contains(&operation.code);
-    program.operations.iter().filter(waits).count()
+    program.operations.iter().take(until.unwrap_or(usize::MAX)).filter(waits).count()
 }
 
 /// Meets nobody.
@@ -99,18 +128,11 @@ impl Rendezvous for NoRendezvous {}
 /// One spawn under way.
 struct Launch<'a> {
     plan: &'a Plan,
-    program: &'a Program,
-    control: Control,
-    /// How many words the init still waits for.
-    answers: usize,
-    /// The last word is still to be said.
-    last_word_due: bool,
-    /// The caller waits for the end of the process anyhow.
-    to_the_end: bool,
+    conversation: Conversation<'a>,
 }
 
 impl Launch<'_> {
-    /// Clones, meets, and waits until the process has become the program.
+    /// Clones, meets, and waits until the process has become the program, or is held.
     fn run(
         &mut self,
         inputs: &[BorrowedFd<'_>],
@@ -145,7 +167,7 @@ impl Launch<'_> {
         Ok(cloned.release())
     }
 
-    /// Talks with the init until it has become the program.
+    /// Talks with the init until it has become the program, or is held.
     fn converse(
         &mut self,
         cloned: &mut Cloned<'_>,
@@ -154,124 +176,77 @@ impl Launch<'_> {
     ) -> Result<(), Error> {
         let mut none = NoRendezvous;
         let rendezvous = rendezvous.unwrap_or(&mut none);
+        let talk = &mut self.conversation;
         if self.plan.maps_root {
             // The stub waits for the program, which so is the word to go on.
-            self.created(cloned, rendezvous)?;
-            self.control.send_rest(rest, cloned.pidfd())?;
-            self.last_word()?;
+            created(talk, cloned, rendezvous)?;
+            talk.control.send_rest(rest, cloned.pidfd())?;
+            talk.last_word()?;
         } else {
-            self.control.send_rest(rest, cloned.pidfd())?;
+            talk.control.send_rest(rest, cloned.pidfd())?;
             if self.plan.rendezvous {
-                self.created(cloned, rendezvous)?;
-                self.answered(&[])?;
+                created(talk, cloned, rendezvous)?;
+                talk.answered(&[])?;
             } else {
-                self.last_word()?;
+                talk.last_word()?;
             }
         }
-        loop {
-            match self.control.listen(cloned.pidfd(), self.to_the_end && self.answers == 0)? {
-                Heard::Closed | Heard::Ended if self.answers == 0 && self.control.was_taken() => {
-                    return Ok(());
-                }
-                Heard::Closed | Heard::Ended => return Err(self.died(cloned)?),
-                Heard::Message(message, received) => match message.kind {
-                    kind::SYNC => self.meet(cloned, message.value, received, rendezvous)?,
-                    kind::FORKED => {
-                        replace(cloned, message.value, received)?;
-                        self.answered(&[])?;
-                    }
-                    _ => return Err(self.failure(message)),
-                },
-            }
+        talk.run(cloned, rendezvous)
+    }
+}
+
+/// The first meeting. If the process has failed meanwhile, that is why this failed as well.
+fn created(
+    talk: &Conversation<'_>,
+    cloned: &Cloned<'_>,
+    rendezvous: &mut dyn Rendezvous,
+) -> Result<(), Error> {
+    let Err(source) = rendezvous.created(cloned.process()) else { return Ok(()) };
+    match talk.control.receive()? {
+        Some(Heard::Message(message, _)) => Err(talk.failure(message)),
+        _ => Err(met("after the clone", source)),
+    }
+}
+
+/// The operations of a plan that is carried out.
+struct Labels<'a> {
+    plan: &'a Plan,
+    program: &'a Program,
+}
+
+impl Words for Labels<'_> {
+    fn failure(&self, operation: u32, errno: Errno) -> Option<Error> {
+        if operation == format::LATE {
+            return Some(Error::Clone { namespaces: late(self.plan).to_string(), call: "unshare", errno });
         }
-    }
-
-    /// The first meeting. If the process has failed meanwhile, that is why this failed as well.
-    fn created(&self, cloned: &Cloned<'_>, rendezvous: &mut dyn Rendezvous) -> Result<(), Error> {
-        let Err(source) = rendezvous.created(process(cloned)) else { return Ok(()) };
-        match self.control.receive()? {
-            Some(Heard::Message(message, _)) => Err(self.failure(message)),
-            _ => Err(met("after the clone", source)),
-        }
-    }
-
-    /// Answers a meeting, and says the last word after the last one.
-    fn answered(&mut self, descriptors: &[BorrowedFd<'_>]) -> Result<(), Error> {
-        self.control.go(descriptors)?;
-        self.answers = self.answers.saturating_sub(1);
-        self.last_word()
-    }
-
-    fn last_word(&self) -> Result<(), Error> {
-        if self.answers == 0 && self.last_word_due { self.control.execute() } else { Ok(()) }
-    }
-
-    fn meet(
-        &mut self,
-        cloned: &Cloned<'_>,
-        point: u32,
-        received: Vec<OwnedFd>,
-        rendezvous: &mut dyn Rendezvous,
-    ) -> Result<(), Error> {
-        let answer = rendezvous.sync(point, process(cloned), received);
-        let answer = answer.map_err(|source| met(&format!("at point {point}"), source))?;
-        let descriptors: Vec<BorrowedFd<'_>> = answer.iter().map(AsFd::as_fd).collect();
-        self.answered(&descriptors)
-    }
-
-    /// The error for a message that says that something failed.
-    fn failure(&self, message: Message) -> Error {
-        let errno = Errno::new(message.errno);
-        let label = self.program.labels.get(message.operation as usize);
-        if message.operation == format::LATE {
-            return Error::Clone { namespaces: late(self.plan).to_string(), call: "unshare", errno };
-        }
-        let Some(label) = label.filter(|_| message.kind == kind::FAILED) else {
-            return init_failure(message);
-        };
-        match label.part {
+        let label = self.program.labels.get(operation as usize)?;
+        Some(match label.part {
             Part::Step(index) => {
-                let step =
-                    self.plan.steps.get(index).map_or_else(String::new, |step| self.plan.describe(step));
-                Error::Step { index: Some(index), step, call: label.call, errno }
+                Error::Step { index: Some(index), step: self.plan.text(index), call: label.call, errno }
             }
             Part::Frame(what) => Error::Step { index: None, step: what.to_owned(), call: label.call, errno },
             Part::Exec => Error::Exec { program: self.plan.program.to_string_lossy().into_owned(), errno },
-        }
-    }
-
-    /// The error for a process that ended without a word.
-    fn died(&self, cloned: &Cloned<'_>) -> Result<Error, Error> {
-        let status = wait::wait(cloned.pidfd(), cloned.pid(), Wait::Block)?;
-        status.map(Error::Died).ok_or(Error::StatusLost { pid: cloned.pid() })
+        })
     }
 }
 
-fn process<'c>(cloned: &'c Cloned<'_>) -> Process<'c> {
-    Process { pid: cloned.pid(), pidfd: cloned.pidfd() }
-}
+impl Subject for Cloned<'_> {
+    fn process(&self) -> Process<'_> {
+        Process { pid: self.pid(), pidfd: self.pidfd() }
+    }
 
-/// The init went on in a second process: that is the child now, and the first is reaped.
-fn replace(cloned: &mut Cloned<'_>, pid: u32, received: Vec<OwnedFd>) -> Result<(), Error> {
-    let missing = Error::Init { call: "receive a pidfd", errno: Errno::new(libc::EBADMSG), hint: None };
-    let pidfd = received.into_iter().next().ok_or(missing)?;
-    let (first, before) = cloned.replace(pid, pidfd);
-    // It ends with the message; how does not matter.
-    drop(wait::wait(before.as_fd(), first, Wait::Block));
-    Ok(())
-}
+    fn replace(&mut self, pid: u32, received: Vec<OwnedFd>) -> Result<(), Error> {
+        let missing = Error::Init { call: "receive a pidfd", errno: Errno::new(libc::EBADMSG), hint: None };
+        let pidfd = received.into_iter().next().ok_or(missing)?;
+        let (first, before) = Cloned::replace(self, pid, pidfd);
+        // It ends with the message; how does not matter.
+        drop(wait::wait(before.as_fd(), first, Wait::Block));
+        Ok(())
+    }
 
-fn met(point: &str, source: BoxError) -> Error {
-    Error::Rendezvous { point: point.to_owned(), source }
-}
-
-fn init_failure(message: Message) -> Error {
-    let call = match message.operation {
-        format::STUB => "execveat",
-        NO_OPERATION => "run the program",
-        _ => "understand the init",
-    };
-    Error::Init { call, errno: Errno::new(message.errno), hint: None }
+    fn died(&self) -> Result<Error, Error> {
+        held::died(self.process())
+    }
 }
 
 /// The ranges between the numbers that are kept, and above them.

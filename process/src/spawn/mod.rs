@@ -1,14 +1,19 @@
 //! From a plan to a running process.
 
 mod control;
+mod conversation;
+mod held;
 mod image;
 mod launch;
+mod remaining;
 mod rendezvous;
 mod streams;
 pub(crate) mod wait;
 
 use std::os::fd::BorrowedFd;
 
+pub use held::{Held, resume};
+pub use remaining::Remaining;
 pub use rendezvous::{BoxError, Process, Rendezvous};
 
 use crate::{Child, Error, ExitStatus, Plan, Stdio};
@@ -49,9 +54,19 @@ impl<'a> Spawner<'a> {
     /// # Errors
     ///
     /// The first step that failed, named with its operands. Nothing is left behind then: no process, mount or
-    /// descriptor.
+    /// descriptor. [`Error::Invalid`] if the plan is to be [held](Plan::hold).
     pub fn spawn(self) -> Result<Child, Error> {
         launch::launch(self)
+    }
+
+    /// Starts the process, and returns when everything is set up and it waits to be started ([`Plan::hold`]). If the caller
+    /// ends before, the process ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn); with [`Plan::find_program`] also the errors of an exec that can be known by then.
+    pub fn hold(self) -> Result<Held, Error> {
+        launch::hold(self)
     }
 
     /// Starts the process and waits for its end. This process sleeps once, where [`spawn`](Self::spawn) and

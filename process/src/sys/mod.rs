@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 mod clone;
+mod guard;
 mod stack;
 mod stub;
 
@@ -10,6 +11,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use crate::{Errno, Error};
 
 pub(crate) use clone::{Cloned, clone};
+pub(crate) use guard::Guard;
 pub(crate) use stub::{Before, Gap, Init, Stub};
 
 /// Sends any signal, realtime ones included, by pidfd. A process that has ended is no error.

@@ -24,6 +24,7 @@ pub(crate) mod nr {
     pub(crate) const RECVMSG: u32 = 212;
     pub(crate) const EXECVE: u32 = 221;
     pub(crate) const MMAP: u32 = 222;
+    pub(crate) const ACCEPT4: u32 = 242;
     pub(crate) const WAIT4: u32 = 260;
     pub(crate) const SETNS: u32 = 268;
     pub(crate) const EXECVEAT: u32 = 281;
@@ -31,6 +32,7 @@ pub(crate) mod nr {
     pub(crate) const CLONE3: u32 = 435;
     pub(crate) const CLOSE_RANGE: u32 = 436;
     pub(crate) const OPENAT2: u32 = 437;
+    pub(crate) const FACCESSAT2: u32 = 439;
 }
 
 /// A system call.

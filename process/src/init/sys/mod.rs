@@ -23,6 +23,7 @@ pub(crate) const ENOTDIR: i32 = 20;
 pub(crate) const EINVAL: i32 = 22;
 pub(crate) const EMFILE: i32 = 24;
 pub(crate) const EBADMSG: i32 = 74;
+pub(crate) const ECONNABORTED: i32 = 103;
 pub(crate) const ETIMEDOUT: i32 = 110;
 pub(crate) const ESTALE: i32 = 116;
 pub(crate) const ENOTRECOVERABLE: i32 = 131;
@@ -34,8 +35,11 @@ pub(crate) const O_EXCL: usize = 0o200;
 pub(crate) const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
 pub(crate) const RESOLVE_IN_ROOT: u64 = 0x10;
 pub(crate) const AT_EMPTY_PATH: usize = 0x1000;
+pub(crate) const AT_FDCWD: i32 = -100;
+pub(crate) const SOCK_CLOEXEC: usize = O_CLOEXEC;
 pub(crate) const S_IFMT: u32 = 0o170_000;
 pub(crate) const S_IFDIR: u32 = 0o040_000;
+pub(crate) const S_IFREG: u32 = 0o100_000;
 
 /// A system call whose error is an errno.
 ///

@@ -24,6 +24,7 @@ pub(crate) mod nr {
     pub(crate) const OPENAT: u32 = 257;
     pub(crate) const UNSHARE: u32 = 272;
     pub(crate) const MKDIRAT: u32 = 258;
+    pub(crate) const ACCEPT4: u32 = 288;
     pub(crate) const DUP3: u32 = 292;
     pub(crate) const SETNS: u32 = 308;
     pub(crate) const EXECVEAT: u32 = 322;
@@ -31,6 +32,7 @@ pub(crate) mod nr {
     pub(crate) const CLONE3: u32 = 435;
     pub(crate) const CLOSE_RANGE: u32 = 436;
     pub(crate) const OPENAT2: u32 = 437;
+    pub(crate) const FACCESSAT2: u32 = 439;
 }
 
 /// A system call.
