@@ -103,15 +103,13 @@ pub enum Error {
         /// The kernel's reason.
         errno: Errno,
     },
-    /// Owner and group of a file of a cgroup could not be changed.
-    #[error("give {path} to {uid}:{gid}: {errno}")]
+    /// The owner of a file of a cgroup could not be changed.
+    #[error("give {path} to {owner}: {errno}")]
     Chown {
         /// The file.
         path: PathBuf,
-        /// The new owner.
-        uid: u32,
-        /// The new group.
-        gid: u32,
+        /// The new owner, with the group if that was to change too: `1000:1000`.
+        owner: String,
         /// The kernel's reason.
         errno: Errno,
     },

@@ -107,7 +107,7 @@ mod value;
 mod version;
 mod watch;
 
-pub use cgroup::{Cgroup, EnableFault, FreezerState, MoveFault};
+pub use cgroup::{Cgroup, EnableFault, FreezerState, MoveFault, Placed};
 pub use controller::{Controller, Controllers};
 pub use convert::{
     blkio_weight_from_io, io_weight_from_blkio, shares_from_weight, swap_from_sum, weight_from_shares,

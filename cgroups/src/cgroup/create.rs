@@ -22,14 +22,13 @@ impl Hierarchies {
     ///
     /// The right to write to the directory above: root, or the user whom it was delegated to.
     pub fn create(&self, path: &CgroupPath, controllers: Controllers) -> Result<Cgroup> {
-        let Some(name) = path.name() else {
+        if path.is_root() {
             return Err(PathFault::Name { name: Default::default() }.into());
-        };
+        }
         let wanted = self.wanted(path, controllers)?;
-        let mut made = Made { hierarchies: self, parts: Vec::new(), above: Vec::new() };
+        let mut made = Made::new(self);
         for (index, hierarchy) in self.iter().enumerate().filter(|(index, _)| wanted.contains(index)) {
-            let above = made.parents(index, hierarchy, path)?;
-            made.child(&above, name)?;
+            made.at(index, hierarchy, path)?;
         }
         made.finish(path)
     }
@@ -67,7 +66,7 @@ impl Cgroup {
         let name = one_name(name.as_ref())?;
         let wanted = self.hierarchies.wanted(self.path(), controllers)?;
         self.refuse_missing(&wanted, controllers)?;
-        let mut made = Made { hierarchies: &self.hierarchies, parts: Vec::new(), above: Vec::new() };
+        let mut made = Made::new(&self.hierarchies);
         for part in self.parts.iter().filter(|part| wanted.contains(&part.hierarchy)) {
             made.child(part, name)?;
         }
@@ -88,14 +87,30 @@ impl Cgroup {
 }
 
 /// What was made so far, removed again unless it is finished.
-struct Made<'a> {
+pub(super) struct Made<'a> {
     hierarchies: &'a Hierarchies,
     parts: Vec<Part>,
     /// Cgroups above that had to be made.
     above: Vec<Part>,
 }
 
-impl Made<'_> {
+impl<'a> Made<'a> {
+    pub(super) fn new(hierarchies: &'a Hierarchies) -> Self {
+        Self { hierarchies, parts: Vec::new(), above: Vec::new() }
+    }
+
+    /// Makes the cgroup of a path, and what is missing above it.
+    pub(super) fn at(&mut self, index: usize, hierarchy: &Hierarchy, path: &CgroupPath) -> Result<()> {
+        let above = self.parents(index, hierarchy, path)?;
+        self.child(&above, path.name().unwrap_or_default())
+    }
+
+    /// What was made stays.
+    pub(super) fn take(mut self) -> Vec<Part> {
+        self.above.clear();
+        std::mem::take(&mut self.parts)
+    }
+
     fn child(&mut self, above: &Part, name: &OsStr) -> Result<()> {
         self.parts.push(above.make(name)?);
         self.prepare(above, self.parts.last())
@@ -138,12 +153,11 @@ impl Made<'_> {
         Ok(())
     }
 
-    fn finish(mut self, path: &CgroupPath) -> Result<Cgroup> {
+    fn finish(self, path: &CgroupPath) -> Result<Cgroup> {
         if self.parts.is_empty() {
             return Err(Error::NoPart { path: path.clone() });
         }
-        self.above.clear();
-        Ok(Cgroup { hierarchies: self.hierarchies.clone(), parts: std::mem::take(&mut self.parts) })
+        Ok(Cgroup { hierarchies: self.hierarchies.clone(), parts: self.take() })
     }
 }
 
@@ -166,6 +180,6 @@ impl Part {
     }
 }
 
-fn is_missing(error: &Error) -> bool {
+pub(super) fn is_missing(error: &Error) -> bool {
     error.errno().is_some_and(|errno| errno.number() == libc::ENOENT)
 }

@@ -9,6 +9,8 @@ use std::path::Path;
 /// What `cgroups(7)` tells to delegate on v2, should the kernel not say it itself.
 const V2_FILES: [&str; 5] =
     ["cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "memory.oom.group", "memory.reclaim"];
+/// What the OCI runtime-spec tells to give in that case.
+const OCI_FILES: [&str; 3] = ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
 const V1_FILES: [&str; 2] = ["cgroup.procs", "tasks"];
 
 impl Cgroup {
@@ -32,30 +34,45 @@ impl Cgroup {
     pub fn delegate(&self, uid: u32, gid: u32) -> Result<()> {
         for part in &self.parts {
             match part.version {
-                Version::V1 => part.give(V1_FILES.into_iter(), uid, gid)?,
-                Version::V2 => {
-                    match Dir::open(Path::new("/sys/kernel/cgroup")).and_then(|dir| dir.read("delegate")) {
-                        Ok(files) => part.give(files.split_ascii_whitespace(), uid, gid)?,
-                        // Without sysfs the list is the documented one.
-                        Err(_) => part.give(V2_FILES.into_iter(), uid, gid)?,
-                    }
-                }
+                Version::V1 => part.give(V1_FILES.into_iter(), uid, Some(gid))?,
+                Version::V2 => part.give_v2(&V2_FILES, uid, Some(gid))?,
             }
         }
         Ok(())
     }
+
+    /// The same for the v2 directory alone, of which the group stays: what the OCI runtime-spec says of the ownership of
+    /// a container's cgroup. Nothing happens where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cgroup::delegate`].
+    ///
+    /// # Privileges
+    ///
+    /// `CAP_CHOWN`, unless the user owns it already.
+    pub fn delegate_to_user(&self, uid: u32) -> Result<()> {
+        self.unified().map_or(Ok(()), |part| part.give_v2(&OCI_FILES, uid, None))
+    }
 }
 
 impl Part {
+    /// The files that the kernel names, or else the documented ones: there may be no sysfs.
+    fn give_v2(&self, documented: &[&str], uid: u32, gid: Option<u32>) -> Result<()> {
+        match Dir::open(Path::new("/sys/kernel/cgroup")).and_then(|dir| dir.read("delegate")) {
+            Ok(files) => self.give(files.split_ascii_whitespace(), uid, gid),
+            Err(_) => self.give(documented.iter().copied(), uid, gid),
+        }
+    }
+
     /// The directory last, so that nothing is made in it before.
-    fn give<'a>(&self, files: impl Iterator<Item = &'a str>, uid: u32, gid: u32) -> Result<()> {
+    fn give<'a>(&self, files: impl Iterator<Item = &'a str>, uid: u32, gid: Option<u32>) -> Result<()> {
         let change = |file: &str, flags| {
-            let (owner, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
-            let changed = chownat(&self.dir, file, Some(owner), Some(group), flags);
+            let (owner, group) = (Uid::from_raw(uid), gid.map(Gid::from_raw));
+            let changed = chownat(&self.dir, file, Some(owner), group, flags);
             changed.map_err(|errno| Error::Chown {
                 path: self.dir.path_of(file),
-                uid,
-                gid,
+                owner: gid.map_or_else(|| uid.to_string(), |gid| format!("{uid}:{gid}")),
                 errno: errno.into(),
             })
         };

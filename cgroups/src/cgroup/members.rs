@@ -114,9 +114,13 @@ impl Part {
     /// Those of the cgroups in it, too.
     pub(super) fn members_recursive(&self) -> Result<BTreeSet<u32>> {
         let mut members = BTreeSet::new();
-        self.walk(&mut |part| {
-            members.append(&mut part.members("cgroup.procs")?);
-            Ok(())
+        self.walk(&mut |part| match part.members("cgroup.procs") {
+            // The root of a threaded tree has the processes of all the tree.
+            Err(Error::Threaded { .. }) if part.path != self.path => Ok(()),
+            of_part => {
+                members.append(&mut of_part?);
+                Ok(())
+            }
         })?;
         Ok(members)
     }

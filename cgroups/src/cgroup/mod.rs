@@ -11,6 +11,7 @@ mod lock;
 mod members;
 mod nest;
 mod open;
+mod place;
 mod remove;
 mod select;
 mod wait;
@@ -24,6 +25,7 @@ use std::sync::LazyLock;
 pub use add::MoveFault;
 pub use enable::EnableFault;
 pub use freeze::FreezerState;
+pub use place::Placed;
 
 /// A cgroup, held by descriptors.
 ///

@@ -16,7 +16,7 @@ impl Cgroup {
     }
 
     /// Makes controllers of v2 available to this cgroup, in its parent.
-    pub(super) fn enable_in_parent(&self, controllers: Controllers) -> Result<()> {
+    pub(crate) fn enable_in_parent(&self, controllers: Controllers) -> Result<()> {
         let parent = self.unified().and_then(|part| part.path.parent());
         match parent {
             Some(parent) => self.hierarchies().open(&parent)?.enable(controllers),

@@ -20,6 +20,14 @@ pub enum Error {
         /// What is wrong with it, with the value.
         reason: String,
     },
+    /// A limit that cannot be applied to the container's cgroup, with its path in the document.
+    #[error("config.json: {path}: {source}")]
+    Resource {
+        /// Which one, as `linux.resources.memory.limit`.
+        path: String,
+        /// Why.
+        source: Box<cofferdam_cgroups::Error>,
+    },
     /// A file or directory that is needed and cannot be used.
     #[error("{what} {}: {errno}", .path.display())]
     Path {
