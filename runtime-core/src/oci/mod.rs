@@ -6,6 +6,7 @@ mod config;
 mod container;
 mod default;
 mod error;
+mod explain;
 mod features;
 mod options;
 #[allow(dead_code, unused_imports, reason = "grows section by section")]
@@ -13,6 +14,7 @@ mod plan;
 mod process;
 mod runtime;
 mod status;
+mod usage;
 
 pub use config::{Bundle, Config, Id, NotApplied, Report, validate, validate_process};
 pub use container::Container;
@@ -24,3 +26,7 @@ pub use options::{CreateOptions, ExecOptions};
 pub use process::Process;
 pub use runtime::{Listed, Runtime};
 pub use status::{Details, State, Status};
+pub use usage::{
+    BlockEntry, BlockUsage, CpuSetUsage, CpuTime, CpuUsage, HugePageUsage, MemoryEntry, MemoryUsage,
+    PidsUsage, Psi, PsiData, Throttling, Usage,
+};
