@@ -1,0 +1,100 @@
+//! What ends `cofferdam` itself: one line and an exit code.
+
+use std::error::Error as StdError;
+use std::fmt::Display;
+use std::io;
+
+use cofferdam::oci;
+
+/// The exit code for everything that goes wrong.
+pub const OWN: u8 = 1;
+
+/// A reason to end.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub code: u8,
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure of `cofferdam` itself.
+    pub fn new(message: impl Display) -> Self {
+        Self { code: OWN, message: printable(&message.to_string()) }
+    }
+
+    /// The same about some operation.
+    pub fn of<E: Into<io::Error>>(what: impl Display) -> impl Fn(E) -> Self {
+        move |error| Self::new(format_args!("{what}: {}", error.into()))
+    }
+
+    /// With what was being done in front.
+    #[must_use]
+    pub fn while_doing(self, what: &str) -> Self {
+        Self { message: format!("{what}: {}", self.message), ..self }
+    }
+}
+
+impl From<oci::Error> for Failure {
+    fn from(error: oci::Error) -> Self {
+        Self::new(text(&error))
+    }
+}
+
+/// An error of the library with its causes. Engines look for the words that runc has for a program that cannot be
+/// executed.
+pub fn text(error: &oci::Error) -> String {
+    program(error).map_or_else(|| chain(error), |(program, why)| format!("exec: {program:?}: {why}"))
+}
+
+fn program(error: &oci::Error) -> Option<(&str, &'static str)> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(cause) = next {
+        if let Some(cofferdam::process::Error::Exec { program, errno }) = cause.downcast_ref() {
+            let why = match errno.kind() {
+                io::ErrorKind::NotFound if !program.contains('/') => "executable file not found in $PATH",
+                io::ErrorKind::NotFound => "no such file or directory",
+                io::ErrorKind::PermissionDenied => "permission denied",
+                _ => return None,
+            };
+            return Some((program, why));
+        }
+        next = cause.source();
+    }
+    None
+}
+
+/// An error with its causes, each said once.
+pub fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// One line that does nothing to a terminal: errors can quote names from files.
+fn printable(message: &str) -> String {
+    let escape = |character: char| match character {
+        '\n' => " ".to_owned(),
+        control if control.is_control() => control.escape_debug().to_string(),
+        other => other.to_string(),
+    };
+    message.trim_end().chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_of_text() {
+        let message = Failure::new("a\nb \u{1b}[2J\u{9b} \"c\"").message;
+        assert_eq!(message, "a b \\u{1b}[2J\\u{9b} \"c\"");
+    }
+}
