@@ -16,7 +16,7 @@ mod runtime;
 mod status;
 mod usage;
 
-pub use config::{Bundle, Config, Id, NotApplied, Report, validate, validate_process};
+pub use config::{Bundle, Config, Id, NotApplied, Report, validate, validate_process, validate_resources};
 pub use container::Container;
 pub use default::{default_spec, default_spec_rootless, to_json, write_spec};
 pub use error::{Error, Result};

@@ -19,9 +19,9 @@ use serde::de::DeserializeOwned;
 
 pub use bundle::Bundle;
 pub use id::Id;
-pub use validate::{NotApplied, Report, validate, validate_process};
+pub use validate::{NotApplied, Report, validate, validate_process, validate_resources};
 #[allow(unused_imports, reason = "for the parts that are to come")]
-pub(crate) use {bundle::read_file, place::quoted, raw::HOOKS};
+pub(crate) use {bundle::read_file, place::quoted, raw::HOOKS, validate::sysctl_path};
 
 use super::Result;
 

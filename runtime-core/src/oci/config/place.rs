@@ -69,7 +69,6 @@ fn is_plain(key: &str) -> bool {
 }
 
 /// A place below the map at `path`: `linux.sysctl["net.ipv4.ip_forward"]`.
-#[allow(dead_code, reason = "for validation")]
 pub(super) fn entry(path: &str, key: &str) -> String {
     if is_plain(key) { format!("{path}.{key}") } else { format!("{path}[{}]", quoted(key)) }
 }
