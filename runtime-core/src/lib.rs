@@ -56,6 +56,7 @@ mod explain;
 mod held;
 #[cfg(feature = "image")]
 mod images;
+mod limit;
 #[cfg(feature = "oci")]
 pub mod oci;
 mod own;

@@ -12,7 +12,7 @@ use crate::cgroup::{Enclosed, Shape};
 use crate::explain::explain;
 use crate::prepare::{Input, Maps, Prepared};
 use crate::program::Program;
-use crate::{Child, Error, ExitStatus, PlanStdio, Root, target, template, undo, union};
+use crate::{Child, Error, ExitStatus, PlanStdio, Root, limit, target, template, undo, union};
 
 /// What standard streams are that the caller did not set.
 #[derive(Clone, Copy, Debug)]
@@ -214,7 +214,7 @@ fn open<'a>(
     })
 }
 
-/// Writes the id maps of a new user namespace.
+/// Does for a new user namespace what its root may not: writes the id maps, and lifts limits.
 pub(crate) struct MapWriter<'a>(pub(crate) &'a Maps);
 
 impl Rendezvous for MapWriter<'_> {
@@ -227,6 +227,7 @@ impl Rendezvous for MapWriter<'_> {
             Err(Error::Namespace(NamespaceError::ProcessGone { .. })) => return Ok(()),
             found => found?,
         };
+        limit::lift(process, &self.0.lifted)?;
         match &self.0.caller {
             None => self.0.maps.write_to(proc.as_fd())?,
             Some(caller) => drop(self.0.maps.apply(caller, pid, proc.as_fd())?),

@@ -83,6 +83,13 @@ impl<'a> Target<'a> {
         Ok((map("uid_map")?, map("gid_map")?, setgroups))
     }
 
+    /// Its root directory.
+    #[cfg(feature = "oci")]
+    pub(crate) fn root(&self) -> Result<OwnedFd, Error> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(&self.proc, "root", flags, Mode::empty()).map_err(Error::call("open root of the process"))
+    }
+
     /// Its bounding set of capabilities.
     pub(crate) fn bounding(&self) -> Result<u64, Error> {
         let status = self.read("status")?;

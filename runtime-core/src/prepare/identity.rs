@@ -11,7 +11,7 @@ use crate::program::{Program, Wanted};
 use crate::target::Target;
 use crate::{
     Argument, Capabilities, Capability, CapabilitySet, Credentials, DEFAULT_CAPABILITIES, Error, Namespaces,
-    RawCall, Root, Step, union,
+    RawCall, Resource, Root, Step, union,
 };
 
 /// Maps for a new user namespace, and who writes them.
@@ -20,6 +20,8 @@ pub(crate) struct Maps {
     pub(crate) maps: IdMaps,
     /// Known if it is not clear that the caller can write them by itself.
     pub(crate) caller: Option<Caller>,
+    /// Hard limits above the caller's own: root of a user namespace may only lower them, so the caller lifts them.
+    pub(crate) lifted: Vec<(Resource, u64)>,
 }
 
 impl Maps {
@@ -276,5 +278,5 @@ fn maps(uid: Option<&IdMap>, gid: Option<&IdMap>, me: &Me) -> Result<Maps, Error
     if let Some(caller) = &caller {
         maps.plan_for(caller)?;
     }
-    Ok(Maps { maps, caller })
+    Ok(Maps { maps, caller, lifted: Vec::new() })
 }

@@ -1,23 +1,44 @@
-//! The handover: what happens at the start, between the hold and the program.
+//! The handover: what happens between the hold and the program.
+
+use std::os::fd::BorrowedFd;
+
+use cofferdam_process::Hold;
+use oci_spec::runtime::{Linux, Process};
 
 use super::{Request, point};
 use crate::Step;
 use crate::oci::{Error, Result};
 use crate::prepare::Draft;
 
-/// Further descriptors, and the meeting for hooks.
+/// Further descriptors, the hold, and after the start the meeting for hooks.
 pub(super) fn handover<'a>(draft: &mut Draft<'a>, request: &Request<'a>) -> Result<()> {
-    for (number, fd) in (3..).zip(&request.passed) {
-        let slot = draft.input(format!("passed descriptor {number}"), *fd);
-        draft.plan.pass.push((slot, number));
-    }
-    if request.spec.linux().as_ref().is_some_and(|linux| linux.seccomp().is_some()) {
-        return Err(Error::config("linux.seccomp", "cannot be applied yet"));
-    }
+    pass(draft, &request.passed);
+    // Without a program there is nothing to find, and nothing that a start could do.
+    draft.plan.find_program = request.spec.process().is_some();
+    draft.plan.hold = Some(match request.listener {
+        Some(listener) => Hold::Listener(draft.input("the socket for the start", listener)),
+        None => Hold::Caller,
+    });
     let hooks = request.spec.hooks().as_ref();
     let hooks = hooks.and_then(|hooks| hooks.start_container().as_deref()).unwrap_or_default();
     if !hooks.is_empty() {
-        draft.step(Step::Sync { point: point::STARTED, send: Vec::new(), receive: Vec::new() });
+        draft.plan.last.push(Step::Sync { point: point::STARTED, send: Vec::new(), receive: Vec::new() });
+    }
+    filter(draft, request.spec.process().as_ref(), request.spec.linux().as_ref())
+}
+
+/// Further descriptors for the program.
+pub(super) fn pass<'a>(draft: &mut Draft<'a>, passed: &[BorrowedFd<'a>]) {
+    for (number, fd) in (3..).zip(passed) {
+        let slot = draft.input(format!("passed descriptor {number}"), *fd);
+        draft.plan.pass.push((slot, number));
+    }
+}
+
+/// The filter of system calls, last of all.
+pub(super) fn filter(_: &mut Draft<'_>, _: Option<&Process>, linux: Option<&Linux>) -> Result<()> {
+    if linux.is_some_and(|linux| linux.seccomp().is_some()) {
+        return Err(Error::config("linux.seccomp", "cannot be applied yet"));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //!
 //! The order is that of [`build`]. At the meetings the caller does what only it can do, see [`point`].
 
+mod exec;
 mod last;
 mod namespaces;
 mod process;
@@ -14,6 +15,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use exec::{ExecRequest, add_capabilities, exec};
 pub(crate) use request::{CgroupHierarchy, CgroupView, Request};
 pub(crate) use spaces::Spaces;
 

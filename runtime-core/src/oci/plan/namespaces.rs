@@ -20,12 +20,13 @@ pub(super) fn enter(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<Spac
         let reason = "has no mount namespace: a container cannot share the caller's";
         return Err(Error::config("linux.namespaces", reason));
     }
-    let maps = maps(linux, new)?;
-    if let Some(maps) = &maps {
+    let process = request.spec.process().as_ref();
+    let mut maps = maps(linux, new)?;
+    if let Some(maps) = &mut maps {
+        maps.lifted = process.map(super::process::lifted_limits).transpose()?.unwrap_or_default();
         draft.plan.rendezvous = true;
         draft.plan.maps_root = maps.make_root();
     }
-    let process = request.spec.process().as_ref();
     let way = Kinds {
         new,
         joined,
@@ -34,8 +35,11 @@ pub(super) fn enter(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<Spac
     };
     super::process::check_oom_score(way.oom_score_adjust)?;
     draft.enter_cgroup(request.cgroup.shape);
-    way.enter(draft, request.cgroup.shape)?;
     let into_user = joined_kinds.contains(Namespaces::USER);
+    if let Some(process) = process.filter(|_| into_user) {
+        super::process::raise_limits(draft, process)?;
+    }
+    way.enter(draft, request.cgroup.shape)?;
     let early = if into_user { Some((0, 0)) } else { maps.as_ref().and_then(Maps::early) };
     if let Some((uid, gid)) = early {
         let ids = Credentials { uid: Some(uid), gid: Some(gid), ..Credentials::default() };

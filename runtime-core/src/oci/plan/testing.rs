@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use cofferdam_process::Child;
 use serde_json::{Value, json};
 
 use super::{CgroupView, Request};
@@ -51,6 +52,15 @@ pub(super) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// Whether there is what a test needs; says so if there is not, and fails where nothing may be left out.
+pub(super) fn has(what: &str, there: bool) -> bool {
+    if !there {
+        println!("skipped: needs {what}");
+        assert!(std::env::var_os("REQUIRE_ALL").is_none_or(|value| value != "1"), "needs {what}");
+    }
+    there
+}
+
 pub(super) fn request(spec: &Spec) -> Request<'_> {
     Request {
         id: "cofferdam-test",
@@ -76,9 +86,27 @@ pub(super) fn refusal(spec: &Spec) -> String {
     explain(spec).map(|text| format!("there is a plan: {text}")).unwrap_or_else(|error| error.to_string())
 }
 
+/// Has nothing to do at meetings.
+struct Nobody;
+
+impl cofferdam_process::Rendezvous for Nobody {}
+
+fn start(prepared: &Prepared<'_>) -> Result<Child, Error> {
+    spawn(prepared, None, &Place::Callers, |spawner| match prepared.plan.hold {
+        Some(_) => spawner.hold()?.start(&mut Nobody),
+        None => spawner.spawn(),
+    })
+}
+
+/// A container that runs.
+pub(super) fn build_and_start(spec: &Spec) -> Child {
+    let prepared = super::build(&request(spec)).unwrap();
+    start(&prepared).unwrap_or_else(|error| panic!("{error}\n{}", prepared.plan.explain()))
+}
+
 /// What a prepared process writes, and how it ends.
 pub(super) fn run(prepared: &Prepared<'_>) -> Result<(String, ExitStatus), Error> {
-    let mut child = spawn(prepared, None, &Place::Callers, |spawner| spawner.spawn())?;
+    let mut child = start(prepared)?;
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();

@@ -25,6 +25,35 @@ pub(super) fn sets(process: &Process) -> Result<Capabilities> {
     Ok(Capabilities { ambient, ..wanted })
 }
 
+/// Adds to what the process may use, and not to what it hands on.
+pub(in crate::oci::plan) fn add(process: &mut Process, added: &[Capability]) -> Result<()> {
+    let mut sets = process.capabilities().clone().unwrap_or_else(none);
+    for one in added {
+        let text = one.to_string();
+        let name = text.strip_prefix("CAP_").unwrap_or(&text).parse();
+        let name: oci_spec::runtime::Capability = name.map_err(|_| {
+            Error::config("process.capabilities", format!("{one} is not a capability of the specification"))
+        })?;
+        let with = |set: &Option<Names>| {
+            let mut set = set.clone().unwrap_or_default();
+            set.insert(name);
+            Some(set)
+        };
+        let (bounding, permitted, effective) =
+            (with(sets.bounding()), with(sets.permitted()), with(sets.effective()));
+        sets.set_bounding(bounding).set_permitted(permitted).set_effective(effective);
+    }
+    process.set_capabilities(Some(sets));
+    Ok(())
+}
+
+fn none() -> LinuxCapabilities {
+    let mut none = LinuxCapabilities::default();
+    none.set_bounding(None).set_permitted(None).set_effective(None);
+    none.set_inheritable(None).set_ambient(None);
+    none
+}
+
 /// The sets with what loading a filter needs, until it is loaded.
 pub(super) fn with_right_to_filter(sets: Capabilities) -> Capabilities {
     Capabilities {

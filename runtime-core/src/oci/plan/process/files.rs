@@ -1,6 +1,7 @@
 //! What the process has open, and where it stands: standard streams, controlling terminal, working directory, umask.
 
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 
 use oci_spec::runtime::Process;
 use rustix::fs::{FileType, fstat, major, minor};
@@ -66,8 +67,8 @@ pub(super) fn controlling_terminal(draft: &mut Draft<'_>, process: &Process) -> 
     Ok(())
 }
 
-/// The working directory: made if it is missing, by who is root there.
-pub(super) fn directory(draft: &mut Draft<'_>, process: &Process) -> Result<()> {
+/// The working directory. If it is missing, it can be made, by who is root there.
+pub(super) fn directory(draft: &mut Draft<'_>, process: &Process, make: bool) -> Result<()> {
     let path = process.cwd();
     if !path.is_absolute() {
         return Err(Error::config(
@@ -78,13 +79,19 @@ pub(super) fn directory(draft: &mut Draft<'_>, process: &Process) -> Result<()> 
     if path.as_os_str().as_encoded_bytes().contains(&0) {
         return Err(Error::config("process.cwd", "contains a NUL byte"));
     }
+    if make {
+        make_directory(draft, path);
+    }
+    draft.step(Step::WorkingDirectory(path.clone()));
+    Ok(())
+}
+
+fn make_directory(draft: &mut Draft<'_>, path: &Path) {
     let (root, directory) = (draft.plan.slot("the root"), draft.plan.slot("the working directory"));
     draft.step(Step::Open { location: Location::path("/"), how: Open::PATH, into: root });
     let kind = TargetKind::Directory;
-    draft.step(Step::MakeTarget { root, path: path.clone(), kind, into: directory });
+    draft.step(Step::MakeTarget { root, path: path.to_owned(), kind, into: directory });
     draft.steps([Step::Close(directory), Step::Close(root)]);
-    draft.step(Step::WorkingDirectory(path.clone()));
-    Ok(())
 }
 
 /// As other runtimes have it, where nothing is said.

@@ -26,8 +26,15 @@ pub(super) fn ids(spaces: &Spaces) -> Result<Ids<'_>> {
     if spaces.other_user {
         return Ok(Ids { maps: None, groups: true });
     }
-    let allowed = may(rustix::thread::CapabilitySet::SETGID)? && !own::get()?.setgroups_denied;
-    Ok(Ids { maps: None, groups: allowed })
+    Ids::of_caller()
+}
+
+impl Ids<'_> {
+    /// Those of the caller's own user namespace.
+    pub(crate) fn of_caller() -> Result<Self> {
+        let groups = may(rustix::thread::CapabilitySet::SETGID)? && !own::get()?.setgroups_denied;
+        Ok(Self { maps: None, groups })
+    }
 }
 
 /// The last change of ids.

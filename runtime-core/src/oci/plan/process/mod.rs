@@ -16,7 +16,10 @@ use crate::oci::{Error, Result};
 use crate::prepare::{Draft, may};
 use crate::{Argument, Namespaces, RawCall, Slot, Step};
 
-pub(super) use capabilities::last as capabilities_at_last;
+pub(super) use capabilities::{add as add_capabilities, last as capabilities_at_last};
+pub(super) use home::in_root as home_in;
+pub(super) use resources::{lifted as lifted_limits, raise as raise_limits};
+pub(super) use schedule::affinity;
 
 /// Whose process is prepared, and in what.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +29,8 @@ pub(crate) struct Subject<'s> {
     pub(crate) linux: Option<&'s Linux>,
     /// The ids that exist there.
     pub(crate) ids: Ids<'s>,
+    /// It is the first one: its working directory is made if it is missing.
+    pub(crate) first: bool,
 }
 
 pub(crate) use identity::Ids;
@@ -52,7 +57,7 @@ pub(super) fn late<'a>(draft: &mut Draft<'a>, request: &Request<'a>, spaces: &Sp
     let Some(process) = request.spec.process().as_ref() else { return Ok(()) };
     let linux = request.spec.linux().as_ref();
     let ids = identity::ids(spaces)?;
-    let subject = Subject { process, linux, ids };
+    let subject = Subject { process, linux, ids, first: true };
     let home = || home::in_bundle(request, process.user().uid());
     finish(draft, &subject, request.streams, home)
 }
@@ -70,7 +75,7 @@ pub(crate) fn finish<'a>(
     files::streams(draft, process, streams)?;
     draft.step(Step::NewSession);
     files::controlling_terminal(draft, process)?;
-    files::directory(draft, process)?;
+    files::directory(draft, process, subject.first)?;
     labels::set(draft, process)?;
     resources::set(draft, process)?;
     draft.step(Step::Umask(files::umask(process)?));
@@ -104,7 +109,7 @@ pub(super) fn check_oom_score(score: Option<i32>) -> Result<()> {
 }
 
 /// A keyring of the container's own, so that the caller's keys are not in its reach.
-fn join_keyring(draft: &mut Draft<'_>, id: &str) {
+pub(super) fn join_keyring(draft: &mut Draft<'_>, id: &str) {
     const KEYCTL_JOIN_SESSION_KEYRING: u64 = 1;
     const KEYCTL_SETPERM: u64 = 5;
     const KEY_SPEC_SESSION_KEYRING: u64 = 0xffff_fffd;

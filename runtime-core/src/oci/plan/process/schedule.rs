@@ -146,8 +146,20 @@ fn memory_policy(policy: &LinuxMemoryPolicy) -> Result<Step> {
     Ok(call("set_mempolicy", libc::SYS_set_mempolicy, arguments))
 }
 
+/// The processors that the process runs on from here on.
+pub(in crate::oci::plan) fn affinity(draft: &mut Draft<'_>, path: &str, list: Option<&str>) -> Result<()> {
+    let Some(list) = list else { return Ok(()) };
+    let mask = bit_list(path, list)?;
+    if mask.is_empty() {
+        return Err(Error::config(path, "is empty: a process needs a processor"));
+    }
+    let arguments = vec![Argument::Number(0), Argument::Number(mask.len() as u64), Argument::Bytes(mask)];
+    draft.step(call("sched_setaffinity", libc::SYS_sched_setaffinity, arguments));
+    Ok(())
+}
+
 /// A list as `0-3,7` as a mask of whole words; empty for an empty list.
-pub(super) fn bit_list(path: &str, text: &str) -> Result<Vec<u8>> {
+fn bit_list(path: &str, text: &str) -> Result<Vec<u8>> {
     /// More than any kernel is built for.
     const BITS: usize = 8192;
     let mut mask = Vec::new();

@@ -1,5 +1,10 @@
 //! The sections together.
 
+mod exec;
+mod namespaces;
+mod process;
+mod system;
+
 use serde_json::json;
 
 use super::testing::{as_anyone, explain, in_user_namespace, output, refusal, spec};

@@ -1,0 +1,317 @@
+//! What the process is.
+
+use serde_json::{Value, json};
+
+use super::super::build;
+use super::super::testing::{
+    as_anyone, has, in_user_namespace, is_root, output, refusal, request, run, spec,
+};
+
+/// What a shell command prints in a container with this change of `process`.
+fn inside(command: &str, change: impl FnOnce(&mut Value)) -> String {
+    output(&spec(command, |value| {
+        as_anyone(value);
+        change(&mut value["process"]);
+    }))
+}
+
+fn refused(change: impl FnOnce(&mut Value)) -> String {
+    refusal(&spec("true", |value| {
+        as_anyone(value);
+        change(&mut value["process"]);
+    }))
+}
+
+#[test]
+fn limits_are_set_once_and_soft_below_hard() {
+    let limits = |list: Value| move |process: &mut Value| process["rlimits"] = list;
+    let one = |soft: u64, hard: u64| json!({ "type": "RLIMIT_NOFILE", "soft": soft, "hard": hard });
+    assert_eq!(inside("ulimit -Sn; ulimit -Hn", limits(json!([one(100, 200)]))), "100\n200\n");
+    assert_eq!(
+        refused(limits(json!([one(1, 1), one(1, 1)]))),
+        "config.json: process.rlimits[1].type: RLIMIT_NOFILE is limited twice"
+    );
+    assert_eq!(
+        refused(limits(json!([one(2, 1)]))),
+        "config.json: process.rlimits[0].soft: 2 is above the hard limit 1"
+    );
+}
+
+#[test]
+fn root_gives_a_user_namespace_more_than_it_could_take_itself() {
+    let may = crate::prepare::may(rustix::thread::CapabilitySet::SYS_RESOURCE).unwrap();
+    if !is_root() || !has("CAP_SYS_RESOURCE", may) {
+        return;
+    }
+    let above = crate::limit::own("MSGQUEUE".parse().unwrap()).1 + 4096;
+    let spec = spec("grep 'Max msgqueue size' /proc/self/limits", |value| {
+        in_user_namespace(value);
+        value["process"]["rlimits"] = json!([{ "type": "RLIMIT_MSGQUEUE", "soft": 1, "hard": above }]);
+    });
+    let text = output(&spec);
+    let fields: Vec<&str> = text.split_whitespace().skip(3).collect();
+    assert_eq!(fields, ["1", above.to_string().as_str(), "bytes"]);
+}
+
+#[test]
+fn the_umask_is_the_one_that_is_asked_for_or_022() {
+    assert_eq!(inside("umask", |_| {}), "0022\n");
+    assert_eq!(inside("umask", |process| process["user"]["umask"] = json!(0o077)), "0077\n");
+    assert_eq!(
+        refused(|process| process["user"]["umask"] = json!(0o1000)),
+        "config.json: process.user.umask: 0o1000 is above 0777"
+    );
+}
+
+#[test]
+fn the_environment_is_as_given_with_a_home() {
+    let given = json!(["A=1", "PATH=/usr/bin:/bin", "B=x=y", "A=2", "EMPTY="]);
+    let text = inside("exec env", |process| {
+        process["args"] = json!(["env"]);
+        process["env"] = given.clone();
+    });
+    assert_eq!(text, "PATH=/usr/bin:/bin\nB=x=y\nA=2\nEMPTY=\nHOME=/root\n");
+    for (entry, index) in [("A", 0), ("=x", 0), ("", 0)] {
+        assert_eq!(
+            refused(|process| process["env"] = json!([entry])),
+            format!("config.json: process.env[{index}]: {entry:?} is not of the form NAME=VALUE")
+        );
+    }
+}
+
+#[test]
+fn a_program_is_looked_for_in_the_path_of_its_environment() {
+    let text = inside("", |process| {
+        process["args"] = json!(["echo", "found"]);
+        process["env"] = json!(["PATH=/nowhere:/usr/bin:/bin"]);
+    });
+    assert_eq!(text, "found\n");
+    let missing = spec("", |value| {
+        as_anyone(value);
+        value["process"]["args"] = json!(["no-such-program"]);
+    });
+    let prepared = build(&request(&missing)).unwrap();
+    let error = run(&prepared).unwrap_err();
+    assert_eq!(error.exit_code(), 127, "{error}");
+}
+
+#[test]
+fn arguments_have_to_be_there() {
+    let empty = "is empty: there is nothing to execute";
+    let with = |args: Value| move |process: &mut Value| process["args"] = args;
+    assert_eq!(refused(with(json!([]))), format!("config.json: process.args: {empty}"));
+    assert_eq!(refused(with(Value::Null)), format!("config.json: process.args: {empty}"));
+    assert_eq!(refused(with(json!([""]))), format!("config.json: process.args[0]: {empty}"));
+    assert_eq!(
+        refused(with(json!(["sh", "a\0b"]))),
+        "config.json: process.args[1]: \"a\\0b\" contains a NUL byte"
+    );
+}
+
+#[test]
+fn a_missing_working_directory_is_made_by_who_is_root_there() {
+    let host = tempfile::tempdir().unwrap();
+    let path = host.path().join("made/deep").display().to_string();
+    let text = inside("pwd; stat -c %a .", |process| process["cwd"] = json!(path));
+    assert_eq!(text, format!("{path}\n755\n"));
+    assert_eq!(
+        refused(|process| process["cwd"] = json!("tmp")),
+        "config.json: process.cwd: \"tmp\" is not absolute"
+    );
+}
+
+#[test]
+fn tiocsti_a_process_has_a_session_of_its_own_and_no_terminal() {
+    let command = "read pid name state parent group session terminal rest < /proc/self/stat; \
+                   [ $pid = $session ] && echo leader $terminal";
+    assert_eq!(inside(command, |_| {}), "leader 0\n");
+}
+
+#[test]
+fn no_new_privileges_is_as_asked() {
+    let command = "grep NoNewPrivs /proc/self/status";
+    let with = |value: bool| inside(command, |process| process["noNewPrivileges"] = json!(value));
+    assert_eq!([with(true), with(false)], ["NoNewPrivs:\t1\n", "NoNewPrivs:\t0\n"]);
+}
+
+#[test]
+fn without_capabilities_in_the_configuration_there_are_none() {
+    let command = "grep -E 'Cap(Inh|Prm|Eff|Bnd|Amb)' /proc/self/status | cut -f 2 | sort -u";
+    let text = inside(command, |process| process["capabilities"] = Value::Null);
+    assert_eq!(text, "0000000000000000\n");
+}
+
+#[test]
+fn cve_2022_29162_what_is_not_asked_for_is_not_inheritable() {
+    let list = json!(["CAP_NET_RAW", "CAP_KILL"]);
+    let text = inside("grep -E 'Cap(Inh|Amb|Prm)' /proc/self/status", |process| {
+        process["capabilities"] =
+            json!({ "bounding": list, "permitted": list, "effective": list, "ambient": list });
+    });
+    assert_eq!(text, "CapInh:\t0000000000000000\nCapPrm:\t0000000000002020\nCapAmb:\t0000000000000000\n");
+}
+
+#[test]
+fn a_user_has_ambient_capabilities_that_are_inheritable_too() {
+    if !is_root() {
+        return;
+    }
+    let list = json!(["CAP_NET_RAW"]);
+    let text = inside("grep -E 'Cap(Inh|Amb|Eff|Bnd)' /proc/self/status; id -u; id -g; id -G", |process| {
+        process["user"] = json!({ "uid": 1000, "gid": 1001, "additionalGids": [5, 6] });
+        process["capabilities"] = json!({
+            "bounding": list, "permitted": list, "effective": list, "inheritable": list, "ambient": list,
+        });
+    });
+    let set = "0000000000002000";
+    assert_eq!(
+        text,
+        format!("CapInh:\t{set}\nCapEff:\t{set}\nCapBnd:\t{set}\nCapAmb:\t{set}\n1000\n1001\n1001 5 6\n")
+    );
+    let more = json!({ "bounding": list, "permitted": [], "effective": list });
+    assert_eq!(
+        refused(|process| process["capabilities"] = more),
+        "config.json: process.capabilities.effective: CAP_NET_RAW is not in process.capabilities.permitted, \
+         which it has to be"
+    );
+}
+
+#[test]
+fn the_oom_score_is_set_and_has_bounds() {
+    let score = |value: i64| move |process: &mut Value| process["oomScoreAdj"] = json!(value);
+    assert_eq!(inside("cat /proc/self/oom_score_adj", score(777)), "777\n");
+    assert_eq!(refused(score(1001)), "config.json: process.oomScoreAdj: 1001 is not between -1000 and 1000");
+    if !is_root() {
+        let text = refused(score(-1000));
+        assert!(text.ends_with("which needs CAP_SYS_RESOURCE"), "{text}");
+    }
+}
+
+#[test]
+fn the_scheduler_is_set_and_its_values_are_checked() {
+    let with = |scheduler: Value| move |process: &mut Value| process["scheduler"] = scheduler;
+    // Fields 19 and 41 of the line, without the two first.
+    let command = "sed 's/.*) //' /proc/self/stat | cut -d ' ' -f 17,39";
+    assert_eq!(inside(command, with(json!({ "policy": "SCHED_BATCH", "nice": 7 }))), "7 3\n");
+    let at = |field: &str| format!("config.json: process.scheduler.{field}: ");
+    let cases = [
+        (json!({ "policy": "SCHED_OTHER", "nice": 20 }), at("nice") + "20 is not between -20 and 19"),
+        (
+            json!({ "policy": "SCHED_FIFO", "priority": 0 }),
+            at("priority") + "0 is not between 1 and 99 for this policy",
+        ),
+        (
+            json!({ "policy": "SCHED_OTHER", "priority": 1 }),
+            at("priority") + "1 is not between 0 and 0 for this policy",
+        ),
+        (
+            json!({ "policy": "SCHED_OTHER", "runtime": 1 }),
+            at("runtime") + "is only for SCHED_DEADLINE, with deadline and period",
+        ),
+        (json!({ "policy": "SCHED_ISO" }), at("policy") + "SCHED_ISO is a policy that no Linux kernel has"),
+    ];
+    for (scheduler, text) in cases {
+        assert_eq!(refused(with(scheduler)), text);
+    }
+    if is_root() {
+        let deadline = json!({
+            "policy": "SCHED_DEADLINE", "runtime": 1_000_000, "deadline": 10_000_000, "period": 20_000_000,
+            "flags": ["SCHED_FLAG_RECLAIM"],
+        });
+        // Nothing may be forked under that policy without a further flag.
+        let command =
+            "while read -r line; do case $line in policy*) echo $line;; esac; done < /proc/self/sched";
+        assert!(inside(command, with(deadline)).ends_with(": 6\n"));
+    }
+}
+
+#[test]
+fn the_io_priority_is_set_and_has_bounds() {
+    let with = |class: &str, level: i64| {
+        let value = json!({ "class": class, "priority": level });
+        move |process: &mut Value| process["ioPriority"] = value
+    };
+    assert_eq!(inside("ionice -p $$", with("IOPRIO_CLASS_BE", 6)), "best-effort: prio 6\n");
+    assert_eq!(inside("ionice -p $$", with("IOPRIO_CLASS_IDLE", 0)), "idle\n");
+    assert_eq!(
+        refused(with("IOPRIO_CLASS_BE", 8)),
+        "config.json: process.ioPriority.priority: 8 is not between 0 and 7"
+    );
+}
+
+#[test]
+fn labels_of_modules_that_are_not_there_are_errors() {
+    if !std::path::Path::new("/sys/module/apparmor").exists() {
+        assert_eq!(
+            refused(|process| process["apparmorProfile"] = json!("box")),
+            "config.json: process.apparmorProfile: \"box\" cannot be applied: AppArmor is not enabled"
+        );
+    }
+    if !std::path::Path::new("/sys/fs/selinux/enforce").exists() {
+        assert_eq!(
+            refused(|process| process["selinuxLabel"] = json!("a:b:c")),
+            "config.json: process.selinuxLabel: \"a:b:c\" cannot be applied: SELinux is not enabled"
+        );
+    }
+}
+
+#[test]
+fn ids_have_to_exist() {
+    let unmapped = spec("true", |value| {
+        in_user_namespace(value);
+        value["process"]["user"]["uid"] = json!(7);
+    });
+    assert_eq!(
+        refusal(&unmapped),
+        "config.json: process.user.uid: 7 is not mapped in the container's user namespace"
+    );
+    assert_eq!(
+        refused(|process| process["user"]["gid"] = json!(u32::MAX)),
+        "config.json: process.user.gid: 4294967295 means no id to the kernel"
+    );
+    assert_eq!(
+        refused(|process| process["user"]["username"] = json!("root")),
+        "config.json: process.user.username: is for other systems: Linux takes uid and gid"
+    );
+}
+
+#[test]
+fn the_execution_domain_and_the_memory_policy_are_set() {
+    let with = |command: &str, key: &str, setting: Value| {
+        spec(command, |value| {
+            as_anyone(value);
+            value["linux"][key] = setting;
+        })
+    };
+    if cfg!(target_arch = "x86_64") {
+        let spec = with("uname -m", "personality", json!({ "domain": "LINUX32" }));
+        assert_eq!(output(&spec), "i686\n");
+    }
+    if std::path::Path::new("/proc/self/numa_maps").exists() {
+        let policy = json!({ "mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"] });
+        let spec = with("head -n 1 /proc/self/numa_maps | cut -d ' ' -f 2", "memoryPolicy", policy);
+        assert_eq!(output(&spec), "bind=static:0\n");
+    }
+    let nodes = "config.json: linux.memoryPolicy.nodes: ";
+    let cases = [
+        (json!({ "mode": "MPOL_BIND" }), "is empty, and MPOL_BIND needs nodes"),
+        (json!({ "mode": "MPOL_LOCAL", "nodes": "0" }), "\"0\" is set, and MPOL_LOCAL takes no nodes"),
+        (json!({ "mode": "MPOL_BIND", "nodes": "0-" }), "\"0-\" is not a list as 0-3,7"),
+        (json!({ "mode": "MPOL_BIND", "nodes": "3-1" }), "\"3-1\" is not a range below 8192"),
+    ];
+    for (policy, text) in cases {
+        assert_eq!(refusal(&with("true", "memoryPolicy", policy)), format!("{nodes}{text}"));
+    }
+}
+
+#[test]
+fn a_session_keyring_keeps_the_callers_keys_away() {
+    let id = format!("cofferdam-test-{}", std::process::id());
+    let spec = spec(&format!("grep -c '_ses.{id}: empty' /proc/keys"), as_anyone);
+    let output = |no_new_keyring| {
+        let mut request = request(&spec);
+        (request.id, request.no_new_keyring) = (&id, no_new_keyring);
+        run(&build(&request).unwrap()).unwrap().0
+    };
+    assert_eq!([output(false), output(true)], ["1\n", "0\n"]);
+}
