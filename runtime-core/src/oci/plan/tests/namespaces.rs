@@ -19,7 +19,7 @@ fn a_path_has_to_be_a_namespace_of_its_kind() {
     let at = "config.json: linux.namespaces[0].path: ";
     let cases = [
         ("/proc/self/ns/ipc", "/proc/self/ns/ipc is a ipc namespace, not a net namespace"),
-        ("/etc/passwd", "/etc/passwd is not a namespace"),
+        ("/etc/passwd", "/etc/passwd is not a namespace file"),
         ("ns/net", "ns/net is not absolute"),
         ("/nowhere", "open /nowhere: ENOENT (No such file or directory)"),
     ];

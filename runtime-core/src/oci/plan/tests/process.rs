@@ -306,9 +306,9 @@ fn the_execution_domain_and_the_memory_policy_are_set() {
 
 #[test]
 fn a_session_keyring_keeps_the_callers_keys_away() {
-    let id = format!("cofferdam-test-{}", std::process::id());
-    let spec = spec(&format!("grep -c '_ses.{id}: empty' /proc/keys"), as_anyone);
     let output = |no_new_keyring| {
+        let id = format!("cofferdam-test-{}-{no_new_keyring}", std::process::id());
+        let spec = spec(&format!("grep -c '_ses.{id}: empty' /proc/keys"), as_anyone);
         let mut request = request(&spec);
         (request.id, request.no_new_keyring) = (&id, no_new_keyring);
         run(&build(&request).unwrap()).unwrap().0
