@@ -3,20 +3,24 @@
 use crate::{Error, Namespaces};
 
 /// Parameters that belong to a kind of namespace; those that end in a dot with all below them.
-const OWNED: [(&str, Namespaces); 13] = [
+const OWNED: [(&str, Namespaces); 17] = [
     ("net.", Namespaces::NET),
+    ("user.", Namespaces::USER),
     ("fs.mqueue.", Namespaces::IPC),
+    ("kernel.auto_msgmni", Namespaces::IPC),
+    ("kernel.msg_next_id", Namespaces::IPC),
     ("kernel.msgmax", Namespaces::IPC),
     ("kernel.msgmnb", Namespaces::IPC),
     ("kernel.msgmni", Namespaces::IPC),
     ("kernel.sem", Namespaces::IPC),
+    ("kernel.sem_next_id", Namespaces::IPC),
+    ("kernel.shm_next_id", Namespaces::IPC),
+    ("kernel.shm_rmid_forced", Namespaces::IPC),
     ("kernel.shmall", Namespaces::IPC),
     ("kernel.shmmax", Namespaces::IPC),
     ("kernel.shmmni", Namespaces::IPC),
-    ("kernel.shm_rmid_forced", Namespaces::IPC),
-    ("kernel.auto_msgmni", Namespaces::IPC),
-    ("kernel.hostname", Namespaces::UTS),
     ("kernel.domainname", Namespaces::UTS),
+    ("kernel.hostname", Namespaces::UTS),
 ];
 
 /// Refuses what would change the host, or a namespace that the program shares. `own`: which it does not.
@@ -33,17 +37,22 @@ pub(crate) fn check(name: &str, value: &str, own: Namespaces) -> Result<(), &'st
     if name.split(['.', '/']).any(str::is_empty) {
         return wrong("is no name of a kernel parameter");
     }
-    // The first separator decides which of the two it is; both forms have the same first components.
-    let dotted = name.replace('/', ".");
-    let owned = OWNED.iter().find(|(known, _)| match known.ends_with('.') {
-        true => dotted.starts_with(known),
-        false => dotted == *known,
-    });
-    match owned {
+    match owner(name) {
         None => wrong("belongs to no namespace: it would change the host"),
-        Some((_, kind)) if !own.contains(*kind) => wrong("belongs to a namespace that is not new"),
+        Some(kind) if !own.contains(kind) => wrong("belongs to a namespace that is not new"),
         Some(_) => Ok(()),
     }
+}
+
+/// The kind of namespace that a parameter belongs to.
+pub(crate) fn owner(name: &str) -> Option<Namespaces> {
+    // The first separator decides which of the two it is; both forms have the same first components.
+    let dotted = name.replace('/', ".");
+    let is = |known: &str| match known.ends_with('.') {
+        true => dotted.starts_with(known),
+        false => dotted == known,
+    };
+    OWNED.iter().find(|(known, _)| is(known)).map(|(_, kind)| *kind)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The part of Linux.
 
 use cofferdam_process::CAPABILITY_NAMES;
+use cofferdam_seccomp::Architecture;
 use oci_spec::runtime::{
     Apparmor, Arch, Cgroup, IDMap, IntelRdt, LinuxFeature, LinuxNamespaceType, LinuxSeccompAction,
     MemoryPolicy, MountExtensions, NetDevices, Seccomp, Selinux,
@@ -110,35 +111,42 @@ fn seccomp() -> Seccomp {
         .set_enabled(Some(true))
         .set_actions(Some(actions))
         .set_operators(Some(texts(&OPERATORS)))
-        .set_archs(Some(ARCHITECTURES.to_vec()))
+        .set_archs(Some(architectures()))
         .set_known_flags(Some(texts(&FILTER_FLAGS)))
-        .set_supported_flags(Some(texts(&FILTER_FLAGS)));
+        .set_supported_flags(Some(texts(supported_flags(kernel()))));
     seccomp
 }
 
-/// Those that a configuration may name; the other ones than this machine's can never be met, and are left out of filters.
-const ARCHITECTURES: [Arch; 23] = [
-    Arch::ScmpArchAarch64,
-    Arch::ScmpArchArm,
-    Arch::ScmpArchLoongarch64,
-    Arch::ScmpArchM68k,
-    Arch::ScmpArchMips,
-    Arch::ScmpArchMips64,
-    Arch::ScmpArchMips64n32,
-    Arch::ScmpArchMipsel,
-    Arch::ScmpArchMipsel64,
-    Arch::ScmpArchMipsel64n32,
-    Arch::ScmpArchParisc,
-    Arch::ScmpArchParisc64,
-    Arch::ScmpArchPpc,
-    Arch::ScmpArchPpc64,
-    Arch::ScmpArchPpc64le,
-    Arch::ScmpArchRiscv64,
-    Arch::ScmpArchS390,
-    Arch::ScmpArchS390x,
-    Arch::ScmpArchSh,
-    Arch::ScmpArchSheb,
-    Arch::ScmpArchX32,
-    Arch::ScmpArchX86,
-    Arch::ScmpArchX86_64,
-];
+/// The flags that a kernel has, by its version.
+fn supported_flags(kernel: Option<(u32, u32)>) -> &'static [&'static str] {
+    match kernel {
+        // The last one came with Linux 5.19.
+        Some(version) if version < (5, 19) => &FILTER_FLAGS[..3],
+        _ => &FILTER_FLAGS,
+    }
+}
+
+/// The version of this kernel, if it can be found out.
+fn kernel() -> Option<(u32, u32)> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// Those that a filter can be made for.
+fn architectures() -> Vec<Arch> {
+    Architecture::all().filter_map(|architecture| architecture.name().parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_that_is_newer_than_the_kernel_is_known_and_not_supported() {
+        assert_eq!(supported_flags(Some((5, 18))).last(), Some(&"SECCOMP_FILTER_FLAG_TSYNC"));
+        assert_eq!(supported_flags(Some((5, 19))), FILTER_FLAGS);
+        assert_eq!(supported_flags(None), FILTER_FLAGS);
+        assert!(kernel().is_some_and(|version| version >= (5, 14)));
+    }
+}

@@ -45,6 +45,7 @@ fn texts(names: &[&str]) -> Vec<String> {
 mod tests {
     use std::process::Command;
 
+    use cofferdam_seccomp::Architecture;
     use serde_json::Value;
 
     use super::*;
@@ -103,6 +104,7 @@ mod tests {
             }
         }
         let ours = ours();
+        assert_eq!(ours["linux"]["seccomp"]["archs"].as_array().unwrap().len(), Architecture::all().count());
         assert_eq!(nulls(&ours), 0, "{ours}");
         assert_eq!(ours["linux"]["cgroup"]["systemd"], false);
         assert_eq!(ours["linux"]["mountExtensions"]["idmap"]["enabled"], true);

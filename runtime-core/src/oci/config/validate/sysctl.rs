@@ -7,27 +7,7 @@ use oci_spec::runtime::LinuxNamespaceType as Kind;
 use super::super::place::{entry, quoted};
 use super::spaces::Spaces;
 use crate::oci::{Error, Result};
-
-/// Parameters below `/proc/sys` that belong to a kind of namespace; those that end in a slash with all below them.
-const OWNED: [(&str, Kind); 17] = [
-    ("net/", Kind::Network),
-    ("user/", Kind::User),
-    ("fs/mqueue/", Kind::Ipc),
-    ("kernel/auto_msgmni", Kind::Ipc),
-    ("kernel/msg_next_id", Kind::Ipc),
-    ("kernel/msgmax", Kind::Ipc),
-    ("kernel/msgmnb", Kind::Ipc),
-    ("kernel/msgmni", Kind::Ipc),
-    ("kernel/sem", Kind::Ipc),
-    ("kernel/sem_next_id", Kind::Ipc),
-    ("kernel/shm_next_id", Kind::Ipc),
-    ("kernel/shm_rmid_forced", Kind::Ipc),
-    ("kernel/shmall", Kind::Ipc),
-    ("kernel/shmmax", Kind::Ipc),
-    ("kernel/shmmni", Kind::Ipc),
-    ("kernel/domainname", Kind::Uts),
-    ("kernel/hostname", Kind::Uts),
-];
+use crate::{Namespaces, sysctl};
 
 const PLACE: &str = "linux.sysctl";
 
@@ -50,22 +30,29 @@ pub(crate) fn sysctl_path(name: &str) -> Option<String> {
     good.then_some(path)
 }
 
-pub(super) fn check(sysctl: Option<&HashMap<String, String>>, spaces: Spaces<'_>) -> Result<()> {
-    let Some(sysctl) = sysctl else { return Ok(()) };
+/// The kind of namespace by the specification's name.
+fn kind(owner: Namespaces) -> Option<Kind> {
+    let kinds = [
+        (Namespaces::NET, Kind::Network),
+        (Namespaces::USER, Kind::User),
+        (Namespaces::IPC, Kind::Ipc),
+        (Namespaces::UTS, Kind::Uts),
+    ];
+    kinds.into_iter().find(|(namespace, _)| *namespace == owner).map(|(_, kind)| kind)
+}
+
+pub(super) fn check(parameters: Option<&HashMap<String, String>>, spaces: Spaces<'_>) -> Result<()> {
+    let Some(parameters) = parameters else { return Ok(()) };
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-    let sorted: BTreeMap<&String, &String> = sysctl.iter().collect();
+    let sorted: BTreeMap<&String, &String> = parameters.iter().collect();
     for name in sorted.into_keys() {
         let Some(path) = sysctl_path(name) else {
             return Err(Error::config(PLACE, format!("{} is no name of a kernel parameter", quoted(name))));
         };
         let place = entry(PLACE, name);
-        let owned = OWNED.iter().find(|(known, _)| match known.ends_with('/') {
-            true => path.starts_with(known),
-            false => path == *known,
-        });
-        match owned {
+        match sysctl::owner(&path).and_then(kind) {
             None => return Err(Error::config(place, "belongs to no namespace: it would change the host")),
-            Some((_, kind)) => spaces.require(*kind, &place)?,
+            Some(kind) => spaces.require(kind, &place)?,
         }
         if let Some(other) = seen.insert(path, name) {
             return Err(Error::config(place, format!("is the same as {}", quoted(other))));
