@@ -98,7 +98,7 @@ pub use stdio::Stdio;
 
 use cofferdam_process::{
     Argument, Attributes, Credentials, Device, Expected, FileKind, Location, Mount, MountFlags, MountOption,
-    Open, Propagation, RawCall, Slot, Source, Stdio as PlanStdio, Step, TargetKind,
+    Open, Propagation, RawCall, Slot, Source, Stdio as PlanStdio, Step, TargetKind, Test,
 };
 
 /// The capabilities that a program has as user 0 unless told otherwise, and that no other program there can ever exceed:

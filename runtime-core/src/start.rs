@@ -1,12 +1,16 @@
 //! The one place where a plan is carried out.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+#[cfg(feature = "oci")]
+use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 
 use cofferdam_namespaces::{Error as NamespaceError, Namespace};
 use cofferdam_process::{BoxError, Error as ProcessError, Process, Rendezvous, Spawner};
 
 use cofferdam_cgroups::Cgroup;
+#[cfg(feature = "oci")]
+use cofferdam_overlay::IdMapping;
 
 use crate::cgroup::{Enclosed, Shape};
 use crate::explain::explain;
@@ -207,11 +211,25 @@ fn open<'a>(
         Input::Namespace(namespace) => Opened::Borrowed(namespace.as_fd()),
         Input::Opened(fd) => Opened::Borrowed(fd.as_fd()),
         Input::Copy { path, recursive } => Opened::Owned(template::copy(path, *recursive)?),
+        #[cfg(feature = "oci")]
+        Input::Mapped { path, recursive, ids, all } => Opened::Owned(mapped(path, *recursive, ids, *all)?),
         Input::Union(root) => Opened::Owned(union::mount(root)?),
         Input::Template => given(template.map(AsFd::as_fd), "template")?,
         Input::Cgroup => given(place.fd(), "cgroup")?,
         Input::Tasks(index) => given(place.tasks().get(*index).map(AsFd::as_fd), "cgroup")?,
     })
+}
+
+/// A detached copy of what is mounted at a path, through which ids appear as others.
+#[cfg(feature = "oci")]
+fn mapped(path: &Path, recursive: bool, ids: &IdMapping, all: bool) -> Result<OwnedFd, Error> {
+    let mount = match recursive {
+        true => cofferdam_overlay::Mount::clone_tree(cofferdam_overlay::CWD, path)?,
+        false => cofferdam_overlay::Mount::clone_mount(cofferdam_overlay::CWD, path)?,
+    };
+    let namespace = cofferdam_overlay::UserNamespace::for_mapping(ids)?;
+    mount.map_ids(namespace.as_fd(), all)?;
+    Ok(mount.into_fd())
 }
 
 /// Does for a new user namespace what its root may not: writes the id maps, and lifts limits.

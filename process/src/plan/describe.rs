@@ -178,8 +178,12 @@ impl Plan {
             Source::Detached(slot) => format!("attach {}", self.name(*slot)),
         };
         text.push_str(&attributes_text(&mount.attributes));
-        if let Some(Target { path, .. }) = &mount.target {
-            text.push_str(&format!(" on {}", path.display()));
+        match &mount.target {
+            Some(Target { root: Some(root), path, .. }) if path.as_os_str().is_empty() => {
+                text.push_str(&format!(" on {}", self.name(*root)));
+            }
+            Some(Target { path, .. }) => text.push_str(&format!(" on {}", path.display())),
+            None => {}
         }
         text
     }

@@ -4,6 +4,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use cofferdam_namespaces::Namespace;
+#[cfg(feature = "oci")]
+use cofferdam_overlay::IdMapping;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::paths::Made;
@@ -89,6 +91,13 @@ impl<'a> Draft<'a> {
         let slot = self.plan.slot(name);
         self.step(Step::Mount(Mount::bind(Location::path(path), recursive).into_slot(slot)));
         slot
+    }
+
+    /// The same with ids that appear as others, which the caller has the right to do.
+    #[cfg(feature = "oci")]
+    pub(crate) fn mapped(&mut self, path: &Path, recursive: bool, ids: IdMapping, all: bool) -> Slot {
+        self.inputs.push(Input::Mapped { path: path.to_owned(), recursive, ids, all });
+        self.plan.input(path.display().to_string())
     }
 
     /// A union that the caller mounts.

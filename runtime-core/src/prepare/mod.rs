@@ -15,6 +15,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use cofferdam_namespaces::Namespace;
+#[cfg(feature = "oci")]
+use cofferdam_overlay::IdMapping;
 
 use crate::cgroup::Shape;
 use crate::command::Command;
@@ -59,6 +61,14 @@ pub(crate) enum Input<'a> {
     Copy {
         path: PathBuf,
         recursive: bool,
+    },
+    /// The same with ids that appear as others, on its top or on all of it.
+    #[cfg(feature = "oci")]
+    Mapped {
+        path: PathBuf,
+        recursive: bool,
+        ids: IdMapping,
+        all: bool,
     },
     /// A union of directories, mounted for this program.
     Union(&'a StackRoot),

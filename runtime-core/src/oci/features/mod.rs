@@ -1,7 +1,6 @@
 //! What this runtime can do, as the specification's features document.
 
 mod linux;
-mod mount_options;
 
 use std::collections::HashMap;
 
@@ -9,6 +8,7 @@ use oci_spec::runtime::Features;
 
 use super::config::HOOKS;
 use super::default::VERSION;
+use super::plan::mount_options;
 
 /// The first version of the specification that is read.
 const OLDEST: &str = "1.0.0";
@@ -30,7 +30,7 @@ pub fn features() -> Features {
         .set_oci_version_min(OLDEST.into())
         .set_oci_version_max(VERSION.into())
         .set_hooks(Some(texts(&HOOKS)))
-        .set_mount_options(Some(texts(mount_options::NAMES)))
+        .set_mount_options(Some(mount_options().map(String::from).collect()))
         .set_linux(Some(linux::features()))
         .set_annotations(Some(HashMap::from([version])))
         .set_potentially_unsafe_config_annotations(Some(Vec::new()));

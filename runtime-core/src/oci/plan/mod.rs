@@ -4,6 +4,7 @@
 //! The order is that of [`build`]. At the meetings the caller does what only it can do, see [`point`].
 
 mod exec;
+mod filesystem;
 mod last;
 mod namespaces;
 mod process;
@@ -16,6 +17,7 @@ mod testing;
 mod tests;
 
 pub(crate) use exec::{ExecRequest, add_capabilities, exec};
+pub(crate) use filesystem::mount_options;
 pub(crate) use request::{CgroupHierarchy, CgroupView, Request};
 pub(crate) use spaces::Spaces;
 
@@ -46,14 +48,17 @@ pub(crate) fn build<'a>(request: &Request<'a>) -> Result<Prepared<'a>> {
     let spaces = namespaces::enter(&mut draft, request)?;
     // Session keyring; meeting for network devices.
     process::early(&mut draft, request, &spaces)?;
-    // let root = filesystem::make(&mut draft, request, &spaces)?; propagation, root, mounts, devices, console; Sync CONSOLE
+    // Propagation, root, mounts, devices, console with its meeting.
+    let root = filesystem::make(&mut draft, request, &spaces)?;
     if has_hooks_before_the_root(request) {
         draft.step(Step::Sync { point: point::MOUNTED, send: Vec::new(), receive: Vec::new() });
     }
-    // filesystem::enter(&mut draft, request, root)?;              pivot_root, propagation, read-only
+    // The change of the root, which may be read-only from there on.
+    filesystem::enter(&mut draft, request, root)?;
     // Names, loopback interface, kernel parameters.
     system::settings(&mut draft, request, &spaces)?;
-    // filesystem::cover(&mut draft, request)?;                    read-only and masked paths
+    // Read-only and masked paths, propagation of the root.
+    filesystem::cover(&mut draft, request)?;
     // Program, scheduler, session, directory, labels, limits, and last who it is.
     process::late(&mut draft, request, &spaces)?;
     last::handover(&mut draft, request)?;

@@ -1,0 +1,120 @@
+//! Real runs.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::super::testing::{explain, is_root, output, spec};
+use crate::oci::Spec;
+
+/// A container with a root of its own, in which busybox is the only program.
+fn boxed(root: &Path, command: &str, change: impl FnOnce(&mut Value)) -> Spec {
+    fs::create_dir_all(root.join("bin")).unwrap();
+    if !root.join("bin/sh").exists() {
+        fs::copy("/bin/busybox", root.join("bin/busybox")).unwrap();
+        std::os::unix::fs::symlink("busybox", root.join("bin/sh")).unwrap();
+    }
+    spec(&format!("export PATH=/bin; busybox --install -s /bin; {command}"), |value| {
+        value["root"] = json!({ "path": root });
+        value["mounts"] = json!([{ "destination": "/proc", "type": "proc", "source": "proc" }]);
+        change(value);
+    })
+}
+
+/// What `spec` writes of files.
+fn default_files(value: &mut Value) {
+    let default = serde_json::to_value(crate::oci::default_spec()).unwrap();
+    value["mounts"] = default["mounts"].clone();
+    value["linux"]["maskedPaths"] = default["linux"]["maskedPaths"].clone();
+    value["linux"]["readonlyPaths"] = default["linux"]["readonlyPaths"].clone();
+}
+
+#[test]
+fn the_default_bundle_has_its_mounts_devices_and_links() {
+    if !is_root() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let command = "cut -d' ' -f5,6 /proc/self/mountinfo; cd /dev; stat -c '%n %F %t:%T %a %u:%g' * | sort; \
+        for l in fd stdin stdout stderr ptmx; do readlink $l; done";
+    let text = output(&boxed(root.path(), command, default_files));
+    for line in [
+        "/proc rw,relatime",
+        "/dev rw,nosuid",
+        "/dev/pts rw,nosuid,noexec,relatime",
+        "/dev/shm rw,nosuid,nodev,noexec,relatime",
+        "/dev/mqueue rw,nosuid,nodev,noexec,relatime",
+        "/sys ro,nosuid,nodev,noexec,relatime",
+        "/proc/sys ro,relatime",
+        "null character special file 1:3 666 0:0",
+        "zero character special file 1:5 666 0:0",
+        "full character special file 1:7 666 0:0",
+        "random character special file 1:8 666 0:0",
+        "urandom character special file 1:9 666 0:0",
+        "tty character special file 5:0 666 0:0",
+        "/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2\npts/ptmx",
+    ] {
+        assert!(text.contains(line), "{line} is missing in:\n{text}");
+    }
+    // Nothing was made in the root of the host.
+    assert_eq!(fs::read_dir(root.path().join("dev")).unwrap().count(), 0);
+}
+
+#[test]
+fn the_default_bundle_protects_files_of_the_kernel() {
+    if !is_root() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let command = "for f in /proc/interrupts /proc/timer_list; do cat $f; done; ls /proc/acpi /sys/firmware; \
+        for f in /proc/sys/kernel/hostname /proc/acpi/x /sys/kernel/x /proc/sysrq-trigger; do echo x 2>&1 > $f; done";
+    let text = output(&boxed(root.path(), command, default_files));
+    for line in [
+        "/proc/acpi:\n\n/sys/firmware:\n",
+        "/proc/sys/kernel/hostname: Read-only file system",
+        "/proc/acpi/x: Read-only file system",
+        "/sys/kernel/x: ",
+    ] {
+        assert!(text.contains(line), "{line} is missing in:\n{text}");
+    }
+    assert!(!text.contains("CPU0"), "{text}");
+}
+
+#[test]
+fn the_plan_of_the_default_bundle_says_what_is_done_with_files() {
+    let root = tempfile::tempdir().unwrap();
+    let text = explain(&boxed(root.path(), "true", default_files)).unwrap();
+    let text = text.replace(&root.path().display().to_string(), "ROOT");
+    let wanted = [
+        "set umask 000",
+        "set slave recursive on /",
+        "rbind ROOT",
+        "verify ROOT",
+        "attach ROOT slave recursive on /",
+        "make directory proc in ROOT mode 755",
+        "open proc in ROOT",
+        "mount proc source=proc on /proc",
+        "make mount target /dev in ROOT",
+        "mount tmpfs source=tmpfs mode=755 size=65536k nosuid strictatime on /dev",
+        "mount devpts source=devpts newinstance ptmxmode=0666 mode=0620 gid=5 nosuid noexec on /dev/pts",
+        "mount tmpfs source=shm mode=1777 size=65536k nosuid nodev noexec on /dev/shm",
+        "mount mqueue source=mqueue nosuid nodev noexec on /dev/mqueue",
+        "open sys in ROOT",
+        "mount sysfs source=sysfs ro nosuid nodev noexec on /sys",
+        "open null in /dev",
+        "verify /dev/null",
+        "call symlinkat fd to /proc/self/fd",
+        "pivot into root ROOT",
+        "if /proc/sys exists: rbind /proc/sys ro recursive on /proc/sys, close /proc/sys",
+        "open /dev/null",
+        "verify /dev/null",
+        "if /proc/keys exists: if /proc/keys is a directory: bind an empty directory on /proc/keys, \
+            otherwise: bind /dev/null on /proc/keys, close /proc/keys",
+    ];
+    let mut rest = text.as_str();
+    for line in wanted {
+        let found = rest.split_once(&format!("{line}\n"));
+        rest = found.unwrap_or_else(|| panic!("{line} is not in order in:\n{text}")).1;
+    }
+}
