@@ -70,7 +70,7 @@ pub(crate) fn exec<'a>(request: &ExecRequest<'a>) -> Result<Prepared<'a>> {
     let home = || target.root().ok().and_then(|root| process::home_in(root, process.user().uid()));
     process::finish(&mut draft, &subject, request.streams, home)?;
     super::last::pass(&mut draft, &request.passed);
-    super::last::filter(&mut draft, Some(&process), linux)?;
+    super::filter::load(&mut draft, Some(&process), linux)?;
     Ok(draft.finish(None))
 }
 

@@ -3,11 +3,10 @@
 use std::os::fd::BorrowedFd;
 
 use cofferdam_process::Hold;
-use oci_spec::runtime::{Linux, Process};
 
-use super::{Request, point};
+use super::{Request, filter, point};
 use crate::Step;
-use crate::oci::{Error, Result};
+use crate::oci::Result;
 use crate::prepare::Draft;
 
 /// Further descriptors, the hold, and after the start the meeting for hooks.
@@ -24,7 +23,7 @@ pub(super) fn handover<'a>(draft: &mut Draft<'a>, request: &Request<'a>) -> Resu
     if !hooks.is_empty() {
         draft.plan.last.push(Step::Sync { point: point::STARTED, send: Vec::new(), receive: Vec::new() });
     }
-    filter(draft, request.spec.process().as_ref(), request.spec.linux().as_ref())
+    filter::load(draft, request.spec.process().as_ref(), request.spec.linux().as_ref())
 }
 
 /// Further descriptors for the program.
@@ -33,12 +32,4 @@ pub(super) fn pass<'a>(draft: &mut Draft<'a>, passed: &[BorrowedFd<'a>]) {
         let slot = draft.input(format!("passed descriptor {number}"), *fd);
         draft.plan.pass.push((slot, number));
     }
-}
-
-/// The filter of system calls, last of all.
-pub(super) fn filter(_: &mut Draft<'_>, _: Option<&Process>, linux: Option<&Linux>) -> Result<()> {
-    if linux.is_some_and(|linux| linux.seccomp().is_some()) {
-        return Err(Error::config("linux.seccomp", "cannot be applied yet"));
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod exec;
 mod filesystem;
+mod filter;
 mod last;
 mod namespaces;
 mod process;

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use cofferdam_process::Child;
+use cofferdam_process::{Child, Rendezvous};
 use serde_json::{Value, json};
 
 use super::{CgroupView, Request};
@@ -89,11 +89,11 @@ pub(super) fn refusal(spec: &Spec) -> String {
 /// Has nothing to do at meetings.
 struct Nobody;
 
-impl cofferdam_process::Rendezvous for Nobody {}
+impl Rendezvous for Nobody {}
 
-fn start(prepared: &Prepared<'_>) -> Result<Child, Error> {
+fn start(prepared: &Prepared<'_>, rendezvous: &mut dyn Rendezvous) -> Result<Child, Error> {
     spawn(prepared, None, &Place::Callers, |spawner| match prepared.plan.hold {
-        Some(_) => spawner.hold()?.start(&mut Nobody),
+        Some(_) => spawner.hold()?.start(rendezvous),
         None => spawner.spawn(),
     })
 }
@@ -101,12 +101,16 @@ fn start(prepared: &Prepared<'_>) -> Result<Child, Error> {
 /// A container that runs.
 pub(super) fn build_and_start(spec: &Spec) -> Child {
     let prepared = super::build(&request(spec)).unwrap();
-    start(&prepared).unwrap_or_else(|error| panic!("{error}\n{}", prepared.plan.explain()))
+    start(&prepared, &mut Nobody).unwrap_or_else(|error| panic!("{error}\n{}", prepared.plan.explain()))
 }
 
 /// What a prepared process writes, and how it ends.
 pub(super) fn run(prepared: &Prepared<'_>) -> Result<(String, ExitStatus), Error> {
-    let mut child = start(prepared)?;
+    run_with(prepared, &mut Nobody)
+}
+
+fn run_with(prepared: &Prepared<'_>, rendezvous: &mut dyn Rendezvous) -> Result<(String, ExitStatus), Error> {
+    let mut child = start(prepared, rendezvous)?;
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
@@ -115,7 +119,13 @@ pub(super) fn run(prepared: &Prepared<'_>) -> Result<(String, ExitStatus), Error
 
 /// What a container writes.
 pub(super) fn output(spec: &Spec) -> String {
+    output_with(spec, &mut Nobody)
+}
+
+/// What a container writes, with meetings.
+pub(super) fn output_with(spec: &Spec, rendezvous: &mut dyn Rendezvous) -> String {
     let prepared = super::build(&request(spec)).unwrap();
-    let (text, _) = run(&prepared).unwrap_or_else(|error| panic!("{error}\n{}", prepared.plan.explain()));
+    let (text, _) = run_with(&prepared, rendezvous)
+        .unwrap_or_else(|error| panic!("{error}\n{}", prepared.plan.explain()));
     text
 }

@@ -5,10 +5,9 @@ use std::path::Path;
 use oci_spec::runtime::Process;
 use rustix::fs::statfs;
 
-use super::call;
 use crate::oci::{Error, Result};
 use crate::prepare::Draft;
-use crate::{Argument, Expected, FileKind, Location, Open, Slot, Step};
+use crate::{Expected, FileKind, Slot, Step};
 
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
 const SELINUX_MAGIC: i64 = 0xf97c_ff8c;
@@ -40,7 +39,11 @@ pub(super) fn set(draft: &mut Draft<'_>, process: &Process) -> Result<()> {
         return Ok(());
     }
     let proc = verified_proc(draft)?;
-    writes.into_iter().for_each(|(file, content)| write(draft, proc, file, content));
+    draft.steps(writes.into_iter().map(|(file, content)| Step::ProcWrite {
+        proc: Some(proc),
+        path: file.into(),
+        content: content.into_bytes(),
+    }));
     draft.step(Step::Close(proc));
     Ok(())
 }
@@ -71,18 +74,4 @@ fn verified_proc(draft: &mut Draft<'_>) -> Result<Slot> {
     };
     draft.step(Step::Verify { file: proc, expected });
     Ok(proc)
-}
-
-/// Writes a file of the process itself. Nothing mounted over a part of procfs is followed.
-fn write(draft: &mut Draft<'_>, proc: Slot, file: &str, content: String) {
-    let slot = draft.plan.slot(file);
-    let resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS | libc::RESOLVE_NO_XDEV;
-    let how = Open { flags: u64::from(libc::O_WRONLY.unsigned_abs()), mode: 0, resolve };
-    draft.step(Step::Open { location: Location::at(proc, file), how, into: slot });
-    let expected = Expected { filesystem: Some(PROC_SUPER_MAGIC), ..Expected::default() };
-    draft.step(Step::Verify { file: slot, expected });
-    let length = Argument::Number(content.len() as u64);
-    let arguments = vec![Argument::Descriptor(slot), Argument::Bytes(content.into_bytes()), length];
-    draft.step(call(&format!("write {file}"), libc::SYS_write, arguments));
-    draft.step(Step::Close(slot));
 }

@@ -3,6 +3,7 @@
 mod exec;
 mod namespaces;
 mod process;
+mod seccomp;
 mod system;
 
 use serde_json::json;
