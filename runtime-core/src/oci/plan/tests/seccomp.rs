@@ -1,6 +1,6 @@
 //! Filters in containers.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use cofferdam_process::{BoxError, Process, Rendezvous};
 use serde_json::{Value, json};
@@ -92,10 +92,8 @@ fn the_listener_of_a_filter_reaches_the_caller() {
         filter["listenerPath"] = json!("/run/agent");
         let mut taker = Taker::default();
         assert_eq!(output_with(&with("echo here", filter, privileges), &mut taker), "here\n");
-        let link = std::fs::read_link(format!(
-            "/proc/self/fd/{}",
-            std::os::fd::AsRawFd::as_raw_fd(&taker.0.unwrap())
-        ));
+        let listener = taker.0.unwrap();
+        let link = std::fs::read_link(format!("/proc/self/fd/{}", listener.as_raw_fd()));
         assert_eq!(link.unwrap().display().to_string(), "anon_inode:seccomp notify");
     }
 }
