@@ -61,6 +61,18 @@ pub enum Error {
         /// How many there are.
         instructions: usize,
     },
+    /// The filter is for other architectures than that of this program.
+    #[error("the filter is not for {native}: it would kill this program")]
+    Foreign {
+        /// The architecture of this program.
+        native: crate::Architecture,
+    },
+    /// A call that was to be decided waits no more: it was interrupted, or its process killed.
+    #[error("notification {id}: the call waits no more")]
+    Gone {
+        /// The number of the notification.
+        id: u64,
+    },
     /// A call into the kernel failed.
     #[error("{call}: {source}")]
     Call {

@@ -58,6 +58,11 @@ impl Filter {
         bytes
     }
 
+    /// The architectures whose calls are let through to the rules; on any other the process is killed.
+    pub fn architectures(&self) -> &[Architecture] {
+        &self.architectures
+    }
+
     /// The flags for `seccomp(2)`: `SECCOMP_FILTER_FLAG_*`, with that of a listener if the filter notifies.
     pub fn flags(&self) -> u32 {
         self.flags

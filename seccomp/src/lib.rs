@@ -9,10 +9,15 @@ mod compile;
 mod error;
 mod explain;
 mod filter;
+mod install;
+mod notify;
 mod profile;
+mod sys;
 mod syscalls;
 
 pub use architecture::Architecture;
 pub use error::{Error, Result};
 pub use filter::{Filter, Instruction};
+pub use install::{install, set_no_new_privs};
+pub use notify::{Handler, Listener, Notification, Response};
 pub use profile::{Action, Comparison, Condition, Flags, Profile, Rule};

@@ -1,6 +1,6 @@
 //! What a profile means, without any compiler: rule by rule, for one call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use cofferdam_seccomp::{Action, Architecture, Comparison, Condition, Profile, Rule};
 
@@ -68,74 +68,85 @@ fn holds(condition: &Condition, call: &Call, narrow: bool) -> bool {
     }
 }
 
-fn matches(rule: &Rule, profile: &Profile, architecture: Architecture, call: &Call) -> bool {
-    let narrow = is_narrow(architecture);
-    rule.names.iter().any(|name| {
-        let direct = architecture.syscall_number(name) == Some(call.number)
-            && rule.conditions.iter().all(|condition| holds(condition, call, narrow));
-        let is = |outer: &str, mask: u64, value: u64| {
-            architecture.syscall_number(outer) == Some(call.number) && call.arguments[0] & mask == value
+/// How a rule gets at a call: by its own number, or behind another with these bits of the first argument.
+#[derive(Clone, Copy)]
+enum Way {
+    Direct,
+    Behind { mask: u64, value: u64 },
+}
+
+/// What a profile means.
+pub struct Meaning<'p> {
+    profile: &'p Profile,
+    architectures: Vec<Architecture>,
+    /// In the profile's order.
+    rules: HashMap<(Architecture, u32), Vec<(&'p Rule, Way)>>,
+}
+
+impl<'p> Meaning<'p> {
+    pub fn new(profile: &'p Profile) -> Self {
+        let mut architectures = profile.architectures.clone();
+        if architectures.is_empty() {
+            architectures.push(Architecture::NATIVE);
+        }
+        let mut rules: HashMap<_, Vec<_>> = HashMap::new();
+        for (architecture, rule) in
+            architectures.iter().flat_map(|a| profile.rules.iter().map(move |r| (*a, r)))
+        {
+            for name in &rule.names {
+                if let Some(number) = architecture.syscall_number(name) {
+                    rules.entry((architecture, number)).or_default().push((rule, Way::Direct));
+                }
+                let reaches = rule.conditions.is_empty() || rank(rule.action) < rank(profile.default_action);
+                let socket =
+                    SOCKETS.iter().position(|call| call == name).map(|at| ("socketcall", u32::MAX, at as u64 + 1));
+                let ipc = IPC
+                    .iter()
+                    .find(|(call, _)| call == name)
+                    .map(|(_, value)| ("ipc", 0xffff, *value));
+                for (outer, mask, value) in socket.into_iter().chain(ipc).filter(|_| reaches) {
+                    let way = Way::Behind { mask: mask.into(), value };
+                    let Some(number) = architecture.syscall_number(outer) else { continue };
+                    rules.entry((architecture, number)).or_default().push((rule, way));
+                }
+            }
+        }
+        Self { profile, architectures, rules }
+    }
+
+    /// The action for a call.
+    pub fn of(&self, call: &Call) -> Action {
+        let default = self.profile.default_action;
+        let x86_64 = Architecture::X86_64.audit_number();
+        let limited = rank(default) <= rank(Action::Errno(0));
+        let ours = |architecture: &Architecture| architecture.audit_number() == call.architecture;
+        if call.architecture == x86_64 && call.number == u32::MAX && self.architectures.iter().any(ours) {
+            return if limited && !self.profile.rules.is_empty() { Action::Errno(38) } else { default };
+        }
+        let is_x32 = |a: &Architecture| (*a == Architecture::X32) == (call.number >= 0x4000_0000);
+        let of_call = |a: &&Architecture| ours(a) && (call.architecture != x86_64 || is_x32(a));
+        let Some(architecture) = self.architectures.iter().find(of_call).copied() else {
+            return Action::KillProcess;
         };
-        let socket = SOCKETS.iter().position(|call| call == name);
-        let ipc = IPC.iter().find(|(call, _)| call == name);
-        let behind = socket.is_some_and(|index| is("socketcall", 0xffff_ffff, index as u64 + 1))
-            || ipc.is_some_and(|(_, value)| is("ipc", 0xffff, *value));
-        let reaches = rule.conditions.is_empty() || rank(rule.action) < rank(profile.default_action);
-        direct || (behind && reaches)
-    })
-}
-
-/// The action for a call.
-pub fn meaning(profile: &Profile, call: &Call) -> Action {
-    let natives = [Architecture::NATIVE];
-    let architectures = if profile.architectures.is_empty() { &natives[..] } else { &profile.architectures };
-    let x86_64 = Architecture::X86_64.audit_number();
-    let limited = rank(profile.default_action) <= rank(Action::Errno(0));
-    if call.architecture == x86_64
-        && call.number == u32::MAX
-        && architectures.iter().any(|a| a.audit_number() == x86_64)
-    {
-        return if limited && !profile.rules.is_empty() { Action::Errno(38) } else { profile.default_action };
-    }
-    let of_call = |architecture: &&Architecture| {
-        architecture.audit_number() == call.architecture
-            && (call.architecture != x86_64
-                || (**architecture == Architecture::X32) == (call.number >= 0x4000_0000))
-    };
-    let Some(architecture) = architectures.iter().find(of_call).copied() else {
-        return Action::KillProcess;
-    };
-    // The first of the strictest.
-    let matching = profile.rules.iter().filter(|rule| matches(rule, profile, architecture, call));
-    if let Some(rule) = matching.min_by_key(|rule| rank(rule.action)) {
-        return rule.action;
-    }
-    let private = |number: &u32| architecture == Architecture::Arm && *number >= 0xf_0000;
-    let newest = numbers(profile, architecture).into_iter().filter(|number| !private(number)).max();
-    match newest {
-        Some(newest) if limited && call.number > newest && !private(&call.number) => {
-            Action::Errno(if architecture.name().contains("MIPS") { 89 } else { 38 })
+        let narrow = is_narrow(architecture);
+        let holds = |(rule, way): &&(&Rule, Way)| match way {
+            Way::Direct => rule.conditions.iter().all(|condition| holds(condition, call, narrow)),
+            Way::Behind { mask, value } => call.arguments[0] & mask == *value,
+        };
+        // The first of the strictest.
+        let rules = self.rules.get(&(architecture, call.number)).into_iter().flatten();
+        if let Some((rule, _)) = rules.filter(holds).min_by_key(|(rule, _)| rank(rule.action)) {
+            return rule.action;
         }
-        _ => profile.default_action,
-    }
-}
-
-/// The numbers that the rules of a profile are about.
-fn numbers(profile: &Profile, architecture: Architecture) -> BTreeSet<u32> {
-    let mut numbers = BTreeSet::new();
-    for rule in &profile.rules {
-        for name in &rule.names {
-            numbers.extend(architecture.syscall_number(name));
-            let reaches = rule.conditions.is_empty() || rank(rule.action) < rank(profile.default_action);
-            if reaches && SOCKETS.contains(&name.as_str()) {
-                numbers.extend(architecture.syscall_number("socketcall"));
+        let private = |number: u32| architecture == Architecture::Arm && number >= 0xf_0000;
+        let numbers = self.rules.keys().filter(|(of, number)| *of == architecture && !private(*number));
+        match numbers.map(|(_, number)| *number).max() {
+            Some(newest) if limited && call.number > newest && !private(call.number) => {
+                Action::Errno(if architecture.name().contains("MIPS") { 89 } else { 38 })
             }
-            if reaches && IPC.iter().any(|(call, _)| call == name) {
-                numbers.extend(architecture.syscall_number("ipc"));
-            }
+            _ => default,
         }
     }
-    numbers
 }
 
 /// All numbers of all architectures and those beside them, with arguments around the values that conditions name.
@@ -168,7 +179,9 @@ pub fn interesting_calls(profile: &Profile) -> Vec<Call> {
                     .any(|rule| !rule.conditions.is_empty() && rule.names.iter().any(|n| n == name))
         })
     };
-    for architecture in Architecture::all() {
+    let foreign = Architecture::all().filter(|architecture| !profile.architectures.contains(architecture));
+    calls.extend(foreign.map(|architecture| Call::new(architecture, 0, [0; 6])));
+    for architecture in profile.architectures.iter().copied() {
         let known = (0..1024).chain(4000..4512).chain(5000..5512).chain(6000..6512).chain(0xf_0000..0xf_0010);
         for number in
             known.chain(0x4000_0000..0x4000_0400).chain([0xffff_fffe, u32::MAX, 0x3fff_ffff, 0x7fff_ffff])
