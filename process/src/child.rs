@@ -34,6 +34,24 @@ pub struct Child {
 }
 
 impl Child {
+    /// A process by its pidfd, whoever started it. `pid` is for its [`id`](Self::id) and for messages. It has no streams.
+    ///
+    /// How the process of somebody else ended is known once its parent has reaped it, from Linux 6.15 on.
+    ///
+    /// ```
+    /// use std::os::fd::OwnedFd;
+    ///
+    /// use cofferdam_process::{Child, Plan};
+    ///
+    /// let child = Plan::new("true").spawn(&[])?;
+    /// let pidfd: OwnedFd = child.pidfd().try_clone_to_owned().expect("a descriptor");
+    /// assert!(Child::from_pidfd(child.id(), pidfd).wait()?.success());
+    /// # Ok::<(), cofferdam_process::Error>(())
+    /// ```
+    pub fn from_pidfd(pid: u32, pidfd: OwnedFd) -> Self {
+        Self { pid, pidfd, status: None, stdin: None, stdout: None, stderr: None }
+    }
+
     /// The process id in the caller's pid namespace. It may belong to another process once this one was
     /// waited for; prefer [`pidfd`](Self::pidfd).
     pub fn id(&self) -> u32 {

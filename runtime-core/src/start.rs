@@ -172,8 +172,7 @@ pub(crate) fn spawn<T>(
     place: &Place<'_>,
     act: impl FnOnce(Spawner<'_>) -> Result<T, ProcessError>,
 ) -> Result<T, Error> {
-    let opened = prepared.inputs.iter().map(|input| open(input, template, place));
-    let opened = opened.collect::<Result<Vec<_>, Error>>()?;
+    let opened = open_all(prepared, template, place)?;
     let inputs: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
     let mut writer = prepared.maps.as_ref().map(MapWriter);
     let mut spawner = Spawner::new(&prepared.plan, &inputs);
@@ -183,8 +182,17 @@ pub(crate) fn spawn<T>(
     act(spawner).map_err(|error| explain(error, prepared.plan.namespaces))
 }
 
+/// The descriptors for all inputs of a plan, in their order.
+pub(crate) fn open_all<'a>(
+    prepared: &'a Prepared<'_>,
+    template: Option<&'a Namespace>,
+    place: &'a Place<'_>,
+) -> Result<Vec<Opened<'a>>, Error> {
+    prepared.inputs.iter().map(|input| open(input, template, place)).collect()
+}
+
 /// A descriptor for an input.
-enum Opened<'a> {
+pub(crate) enum Opened<'a> {
     Borrowed(BorrowedFd<'a>),
     Owned(OwnedFd),
 }

@@ -27,14 +27,30 @@ pub(crate) fn wait(pidfd: BorrowedFd<'_>, pid: u32, how: Wait) -> Result<Option<
     let options = WaitIdOptions::EXITED | WALL | hang;
     match retry_on_intr(|| waitid(WaitId::PidFd(pidfd), options)) {
         Ok(status) => Ok(status.as_ref().map(exit_status)),
-        // Somebody else reaped it, or the kernel did because SIGCHLD is ignored.
+        // Somebody else reaped it, or the kernel did because SIGCHLD is ignored; or it never was a child of ours.
         Err(Errno::CHILD) if how == Wait::Poll && !has_ended(pidfd)? => Ok(None),
         Err(Errno::CHILD) => {
-            let status = sys::pidfd_exit_status(pidfd).ok_or(Error::StatusLost { pid })?;
+            let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
+            retry_on_intr(|| poll(&mut fds, None)).map_err(Error::call("poll"))?;
+            let status = status_of_other(pidfd).ok_or(Error::StatusLost { pid })?;
             Ok(Some(ExitStatus::from_raw(status)))
         }
         Err(errno) => Err(Error::call("waitid")(errno)),
     }
+}
+
+/// How the process of somebody else ended: the kernel tells it once its parent has reaped it, which is about to happen.
+fn status_of_other(pidfd: BorrowedFd<'_>) -> Option<i32> {
+    const ATTEMPTS: u32 = 200;
+    for _ in 0..ATTEMPTS {
+        // Before Linux 6.13 it tells nothing, and before 6.15 not this.
+        if let Some(status) = sys::pidfd_exit_info(pidfd)? {
+            return Some(status);
+        }
+        // Nothing tells when that happens.
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    None
 }
 
 fn has_ended(pidfd: BorrowedFd<'_>) -> Result<bool, Error> {

@@ -27,6 +27,11 @@ pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()
 
 /// How a process ended, by its pidfd after it was reaped (`PIDFD_GET_INFO`, Linux 6.15): its wait status.
 pub(crate) fn pidfd_exit_status(pidfd: BorrowedFd<'_>) -> Option<i32> {
+    pidfd_exit_info(pidfd).flatten()
+}
+
+/// The same, told apart: no information to be had, or none yet, as its parent has not reaped the process.
+pub(crate) fn pidfd_exit_info(pidfd: BorrowedFd<'_>) -> Option<Option<i32>> {
     const PIDFD_GET_INFO: libc::c_ulong = 0xc040_ff0b;
     const PIDFD_INFO_EXIT: u64 = 1 << 3;
     const EXIT_CODE: usize = 15;
@@ -34,8 +39,8 @@ pub(crate) fn pidfd_exit_status(pidfd: BorrowedFd<'_>) -> Option<i32> {
     info[0] = u32::try_from(PIDFD_INFO_EXIT).unwrap_or(0);
     // SAFETY: the request says that the structure has 64 bytes, as the buffer does.
     let result = unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, info.as_mut_ptr()) };
-    let told = result == 0 && u64::from(info[0]) & PIDFD_INFO_EXIT != 0;
-    told.then(|| info[EXIT_CODE].cast_signed())
+    let told = u64::from(info[0]) & PIDFD_INFO_EXIT != 0;
+    (result == 0).then(|| told.then(|| info[EXIT_CODE].cast_signed()))
 }
 
 /// Whether the other end of a socket has left something unread (`SIOCOUTQ`, `unix(7)`).

@@ -1,13 +1,16 @@
-//! A container, and what can be done with it.
+//! A container, and what can be said of it.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use cofferdam_cgroups::Statistics;
-use oci_spec::runtime::{LinuxResources, Process as ProcessSpec, Spec};
+use cofferdam_process::{Child, Held};
+use oci_spec::runtime::{Process as ProcessSpec, Spec};
 
-use super::{Details, Error, ExecOptions, Process, Result, State, Status};
+use super::cgroup::ContainerCgroup;
+use super::create::START;
+use super::state::{Entry, Record, has_ended};
+use super::{Details, Error, Result, State, Status};
 use crate::{ChildStderr, ChildStdin, ChildStdout, ExitStatus};
 
 /// A container, held by the pidfd of its process.
@@ -16,9 +19,13 @@ use crate::{ChildStderr, ChildStdin, ChildStdout, ExitStatus};
 /// A container without a state directory ends when it is dropped before it was started. Otherwise dropping does nothing.
 #[derive(Debug)]
 pub struct Container {
-    id: String,
-    spec: Spec,
-    bundle: PathBuf,
+    pub(super) record: Record,
+    pub(super) entry: Option<Entry>,
+    pub(super) life: Life,
+    pub(super) console: Option<OwnedFd>,
+    pub(super) seccomp: Option<OwnedFd>,
+    pub(super) notifications: Option<OwnedFd>,
+    not_applied: Vec<String>,
     /// The writing end of the program's standard input, if it is a pipe of this process.
     pub stdin: Option<ChildStdin>,
     /// The reading end of its standard output, if it is a pipe of this process.
@@ -27,40 +34,114 @@ pub struct Container {
     pub stderr: Option<ChildStderr>,
 }
 
-fn unsupported<T>(what: &str) -> Result<T> {
-    Err(Error::Unsupported { what: what.to_owned() })
+/// The process of a container.
+#[derive(Debug)]
+pub(super) enum Life {
+    /// It waits for this process to start it.
+    Held(Held),
+    /// It lives on its own.
+    Process(Child),
+    /// It had ended when the container was found, or there never was one.
+    Ended,
+}
+
+impl Life {
+    fn of(record: &Record) -> Result<Self> {
+        let Some(process) = &record.process else { return Ok(Self::Ended) };
+        let pidfd = process.open()?;
+        Ok(pidfd.map_or(Self::Ended, |pidfd| Self::Process(Child::from_pidfd(process.pid, pidfd))))
+    }
 }
 
 impl Container {
+    /// One that was just created.
+    pub(super) fn created(
+        record: Record,
+        entry: Option<Entry>,
+        held: Held,
+        console: Option<OwnedFd>,
+        not_applied: Vec<String>,
+    ) -> Self {
+        let life = match entry {
+            None => Life::Held(held),
+            Some(_) => Life::Process(held.detach().0),
+        };
+        Self { console, not_applied, ..Self::of(record, entry, life) }
+    }
+
+    /// One that is found in the state directory.
+    pub(super) fn found(entry: Entry) -> Result<Self> {
+        let record = entry.read()?;
+        let life = Life::of(&record)?;
+        Ok(Self::of(record, Some(entry), life))
+    }
+
+    /// Looks again at what is stored.
+    pub(super) fn refresh(&mut self) -> Result<()> {
+        let Some(entry) = &self.entry else { return Ok(()) };
+        let record = entry.read()?;
+        if record.process != self.record.process {
+            self.life = Life::of(&record)?;
+        }
+        self.record = record;
+        Ok(())
+    }
+
+    fn of(record: Record, entry: Option<Entry>, mut life: Life) -> Self {
+        let (mut stdin, mut stdout, mut stderr) = (None, None, None);
+        if let Life::Process(child) = &mut life {
+            (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        }
+        let (console, seccomp, notifications) = (None, None, None);
+        let not_applied = Vec::new();
+        Self { record, entry, life, console, seccomp, notifications, not_applied, stdin, stdout, stderr }
+    }
+
     /// Its name.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.record.id
     }
 
     /// Its configuration as of its creation.
     pub fn spec(&self) -> &Spec {
-        &self.spec
+        &self.record.config
     }
 
     /// The directory of its bundle.
     pub fn bundle(&self) -> &Path {
-        &self.bundle
+        &self.record.bundle
     }
 
     /// What of the configuration was left out because the host does not know it, such as a capability that is newer than the
     /// kernel. Known to the creator.
     pub fn not_applied(&self) -> &[String] {
-        &[]
+        &self.not_applied
     }
 
-    /// Its process, as the caller sees it; none once it has ended.
+    /// Its process, as the caller sees it; none if it had ended when the container was found.
     pub fn pid(&self) -> Option<u32> {
-        None
+        self.process().map(|(pid, _)| pid)
     }
 
     /// The pidfd of its process; it polls readable when that has ended. None if it had ended when the container was found.
     pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
-        None
+        self.process().map(|(_, pidfd)| pidfd)
+    }
+
+    pub(super) fn process(&self) -> Option<(u32, BorrowedFd<'_>)> {
+        match &self.life {
+            Life::Held(held) => Some((held.process().pid, held.process().pidfd)),
+            Life::Process(child) => Some((child.id(), child.pidfd())),
+            Life::Ended => None,
+        }
+    }
+
+    /// Its process, if that lives.
+    pub(super) fn living(&self) -> Result<Option<(u32, BorrowedFd<'_>)>> {
+        match self.process() {
+            Some((pid, pidfd)) if !has_ended(pidfd)? => Ok(Some((pid, pidfd))),
+            Some(_) | None => Ok(None),
+        }
     }
 
     /// How far it is, right now.
@@ -68,7 +149,27 @@ impl Container {
     /// # Errors
     /// If its process or its cgroup cannot be looked at.
     pub fn status(&self) -> Result<Status> {
-        unsupported("status")
+        if !self.record.complete {
+            // Whoever creates it has the lock; without one nobody does any more.
+            let creating = self.entry.as_ref().is_some_and(|entry| matches!(entry.try_lock(), Ok(None)));
+            return Ok(if creating { Status::Creating } else { Status::Stopped });
+        }
+        if self.living()?.is_none() {
+            return Ok(Status::Stopped);
+        }
+        if self.cgroup()?.frozen()?.asked {
+            return Ok(Status::Paused);
+        }
+        Ok(if self.waits() { Status::Created } else { Status::Running })
+    }
+
+    /// Whether its program was not started yet.
+    fn waits(&self) -> bool {
+        match (&self.life, &self.entry, &self.record.process) {
+            (Life::Held(_), ..) => true,
+            (_, Some(entry), Some(process)) => process.waits().unwrap_or_else(|| entry.has(START)),
+            _ => false,
+        }
     }
 
     /// Its state as the runtime-spec has it, right now.
@@ -76,7 +177,8 @@ impl Container {
     /// # Errors
     /// As [`status`](Self::status).
     pub fn state(&self) -> Result<State> {
-        unsupported("state")
+        let status = self.status()?;
+        Ok(self.record.state(status, self.pid_in(status)))
     }
 
     /// Its state and more, right now.
@@ -84,122 +186,58 @@ impl Container {
     /// # Errors
     /// As [`status`](Self::status).
     pub fn details(&self) -> Result<Details> {
-        unsupported("details")
+        let status = self.status()?;
+        Ok(self.record.details(status, self.pid_in(status)))
     }
 
-    /// Lets its process become the program. Hooks of the kinds `startContainer` and `poststart` run. If this fails the
-    /// container is stopped.
+    fn pid_in(&self, status: Status) -> Option<u32> {
+        if status == Status::Stopped { None } else { self.pid() }
+    }
+
+    pub(super) fn not_running(&self, status: Status) -> Error {
+        Error::NotRunning { id: self.record.id.clone(), status }
+    }
+
+    pub(super) fn refuse(&self, operation: &'static str, status: Status) -> Error {
+        Error::Status { operation, id: self.record.id.clone(), status }
+    }
+
+    /// The cgroup of the container; an empty value if it has none or that is gone.
     ///
     /// # Errors
-    /// [`Error::Status`] unless it is created; what hooks and the program's execution say.
-    pub fn start(&mut self) -> Result<()> {
-        unsupported("start")
+    /// If it cannot be opened.
+    pub fn cgroup(&self) -> Result<ContainerCgroup> {
+        ContainerCgroup::open(&self.record.cgroup.clone().unwrap_or_default())
     }
 
-    /// Sends a signal, by its number, to the container's process, or with `all` to all processes of the container.
-    ///
-    /// # Errors
-    /// [`Error::NotRunning`] if it has ended; with `all` that is no error as long as some of its processes are left.
-    pub fn kill(&self, signal: i32, all: bool) -> Result<()> {
-        let _: (i32, bool) = (signal, all);
-        unsupported("kill")
-    }
-
-    /// Deletes the container: its cgroup, its state, and with `force` its processes. Hooks of the kind `poststop` run; what
-    /// they say does not matter to the container and is returned.
-    ///
-    /// # Errors
-    /// [`Error::Status`] if it runs and `force` is not set; if something cannot be removed. It can be tried again then.
-    pub fn delete(self, force: bool) -> Result<Vec<Error>> {
-        let _: bool = force;
-        unsupported("delete")
-    }
-
-    /// Freezes all of its processes.
-    ///
-    /// # Errors
-    /// [`Error::NotRunning`]; if it has no cgroup that can be frozen.
-    pub fn pause(&self) -> Result<()> {
-        unsupported("pause")
-    }
-
-    /// Lets its processes go on.
-    ///
-    /// # Errors
-    /// [`Error::Status`] unless it is paused.
-    pub fn resume(&self) -> Result<()> {
-        unsupported("resume")
-    }
-
-    /// All of its processes, as the caller sees them, in no order.
-    ///
-    /// # Errors
-    /// If it has no cgroup.
-    pub fn processes(&self) -> Result<Vec<u32>> {
-        unsupported("processes")
-    }
-
-    /// The process of its configuration, to be changed and executed again: without terminal size and rlimits, which belong to
-    /// the first process.
+    /// The process of its configuration, to be changed and executed again.
     pub fn process_template(&self) -> ProcessSpec {
-        self.spec.process().clone().unwrap_or_default()
-    }
-
-    /// Starts a further process in the container. Returns when it has become the program.
-    ///
-    /// # Errors
-    /// [`Error::NotRunning`] or [`Error::Status`]; [`Error::Config`] for a value of the process that cannot be applied.
-    pub fn exec(&self, options: ExecOptions<'_>) -> Result<Process> {
-        drop(options);
-        unsupported("exec")
-    }
-
-    /// Changes what the container may use. What is absent stays as it is.
-    ///
-    /// # Errors
-    /// If something cannot be applied: then nothing has changed. Or if it has no cgroup.
-    pub fn update(&self, resources: &LinuxResources) -> Result<()> {
-        let _: &LinuxResources = resources;
-        unsupported("update")
-    }
-
-    /// What the container used.
-    ///
-    /// # Errors
-    /// If it has no cgroup.
-    pub fn statistics(&self) -> Result<Statistics> {
-        unsupported("statistics")
-    }
-
-    /// The cgroup of the container, if it has one.
-    ///
-    /// # Errors
-    /// If it is gone.
-    pub fn cgroup(&self) -> Result<Option<cofferdam_cgroups::Cgroup>> {
-        unsupported("cgroup")
+        self.record.config.process().clone().unwrap_or_default()
     }
 
     /// The master of its terminal, once, where it has one and no console socket took it.
     pub fn take_console(&mut self) -> Option<OwnedFd> {
-        None
+        self.console.take()
     }
 
-    /// Forwards notifications of `sd_notify(3)` from the container to the socket that it was created with, until the first
-    /// `READY=1` or the end of the container. Says `MAINPID` along with it.
-    ///
-    /// # Errors
-    /// If the container was created without a socket for them, or either socket fails.
-    pub fn forward_notifications(&self) -> Result<()> {
-        unsupported("notifications")
+    /// The listener of its seccomp filter, once, if that notifies and the configuration has no `listenerPath`; known to who
+    /// started it.
+    pub fn take_seccomp_listener(&mut self) -> Option<OwnedFd> {
+        self.seccomp.take()
     }
 
     /// Waits for the end of its process and tells how it ended.
     ///
     /// # Errors
     /// [`cofferdam_process::Error::StatusLost`] if this process is not the creator and the kernel is older than 6.15, which
-    /// tells the status by the pidfd.
+    /// tells the status by the pidfd. [`Error::NotRunning`] if it had ended when the container was found.
     pub fn wait(&mut self) -> Result<ExitStatus> {
-        unsupported("wait")
+        drop(self.stdin.take());
+        match &mut self.life {
+            Life::Process(child) => Ok(child.wait()?),
+            Life::Held(_) => Err(self.refuse("wait for", Status::Created)),
+            Life::Ended => Err(self.not_running(Status::Stopped)),
+        }
     }
 
     /// As [`wait`](Self::wait), but no longer than this; `None` if it still runs then.
@@ -207,7 +245,11 @@ impl Container {
     /// # Errors
     /// As [`wait`](Self::wait).
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<ExitStatus>> {
-        let _: Duration = timeout;
-        unsupported("wait")
+        drop(self.stdin.take());
+        match &mut self.life {
+            Life::Process(child) => Ok(child.wait_timeout(timeout)?),
+            Life::Held(_) => Err(self.refuse("wait for", Status::Created)),
+            Life::Ended => Err(self.not_running(Status::Stopped)),
+        }
     }
 }

@@ -127,6 +127,29 @@ impl Error {
         Self::Config { path: path.into(), reason: reason.into() }
     }
 
+    /// A system call of this process.
+    pub(crate) fn call(call: &'static str) -> impl Fn(rustix::io::Errno) -> Self {
+        move |errno| Self::Container(crate::Error::call(call)(errno))
+    }
+
+    /// What the standard library says about a path.
+    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(&std::io::Error) -> Self {
+        let path = path.into();
+        move |error| Self::Path { what, path, errno: Errno::new(error.raw_os_error().unwrap_or(libc::EIO)) }
+    }
+
+    /// What came of a process in these new namespaces. What a meeting said is what counts.
+    pub(crate) fn of_process(error: cofferdam_process::Error, new: crate::Namespaces) -> Self {
+        let error = match error {
+            cofferdam_process::Error::Rendezvous { point, source } => match source.downcast::<Self>() {
+                Ok(error) => return *error,
+                Err(source) => cofferdam_process::Error::Rendezvous { point, source },
+            },
+            other => other,
+        };
+        Self::Container(crate::explain::explain(error, new))
+    }
+
     /// A system call on a path.
     pub(crate) fn path(
         what: &'static str,

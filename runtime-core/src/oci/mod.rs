@@ -4,16 +4,28 @@
 pub mod cgroup;
 mod config;
 mod container;
+mod create;
 mod default;
+mod delete;
+mod descriptors;
 mod error;
 mod explain;
 mod features;
+mod hooks;
+mod kill;
+mod meetings;
+mod notify;
 mod options;
 #[allow(dead_code, unused_imports, reason = "grows section by section")]
 mod plan;
 mod process;
 mod runtime;
+mod seccomp;
+mod sockets;
+mod start;
+mod state;
 mod status;
+mod streams;
 mod usage;
 
 pub use config::{Bundle, Config, Id, NotApplied, Report, validate, validate_process, validate_resources};

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Container, CreateOptions, Details, Error, Result};
+use super::state::Root;
+use super::{Container, CreateOptions, Details, Error, Id, Result, create, delete};
 
 /// Creates containers and finds them again.
 ///
@@ -49,8 +50,7 @@ impl Runtime {
     /// # Privileges
     /// Those that the configuration needs. An ordinary user needs a new user namespace in it.
     pub fn create(&self, options: CreateOptions<'_>) -> Result<Container> {
-        drop(options);
-        Err(Error::Unsupported { what: "create".into() })
+        create::create(self.state_directory(), options)
     }
 
     /// Finds a container.
@@ -58,7 +58,10 @@ impl Runtime {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::State`] if what is known about it cannot be read.
     pub fn load(&self, id: &str) -> Result<Container> {
-        Err(Error::NotFound { id: id.to_owned() })
+        id.parse::<Id>()?;
+        let root = self.root.as_deref().map(Root::open).transpose()?.flatten();
+        let entry = root.map(|root| root.entry(id)).transpose()?.flatten();
+        Container::found(entry.ok_or_else(|| Error::NotFound { id: id.to_owned() })?)
     }
 
     /// All containers, by name. One whose state cannot be read is an entry with its error.
@@ -66,7 +69,20 @@ impl Runtime {
     /// # Errors
     /// If the state directory cannot be read. One that does not exist has no containers.
     pub fn list(&self) -> Result<Vec<Listed>> {
-        Ok(Vec::new())
+        let root = self.root.as_deref().map(Root::open).transpose()?.flatten();
+        let Some(root) = root else { return Ok(Vec::new()) };
+        let mut listed = Vec::new();
+        for id in root.ids()? {
+            let details = self.load(&id).and_then(|container| container.details());
+            match details {
+                // Deleted meanwhile.
+                Err(Error::NotFound { .. }) => {}
+                // Its name is taken, and there is nothing to be said about it yet.
+                Err(Error::State { .. }) if root.is_being_made(&id) => {}
+                details => listed.push(Listed { id, details }),
+            }
+        }
+        Ok(listed)
     }
 
     /// Deletes a container, also one of which only pieces are left: see [`Container::delete`]. What could not be done and
@@ -76,7 +92,10 @@ impl Runtime {
     /// As [`load`](Self::load), unless `force` is set: then only if something could not be removed, and a container that does
     /// not exist is no error.
     pub fn delete(&self, id: &str, force: bool) -> Result<Vec<Error>> {
-        self.load(id)?.delete(force)
+        match &self.root {
+            Some(root) => delete::delete(root, id, force),
+            None => Err(Error::NotFound { id: id.to_owned() }),
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+#[cfg(feature = "oci")]
+pub mod bundle;
+
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use cofferdam_cgroups::{Cgroup, CgroupPath, Hierarchies, Hierarchy, Outcome, Version};
+use oci_spec::runtime::Spec;
 use serde::{Deserialize, Serialize};
 
 use super::ContainerCgroup;
+use super::place::Place;
+use crate::LimitPolicy;
 use crate::oci::{Error, Result};
 
 /// Where the cgroup of a container is, as a plain value.
@@ -32,6 +35,24 @@ pub(super) fn key(hierarchy: &Hierarchy) -> String {
 }
 
 impl ContainerCgroup {
+    /// Where [`create`](Self::create) will make it, for who cleans up after a creator that was killed: nothing is made.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn planned(spec: &Spec, id: &str, policy: LimitPolicy) -> Result<CgroupRecord> {
+        let place = Place::of(spec, id)?;
+        let hierarchies = match Hierarchies::discover() {
+            Ok(hierarchies) if policy != LimitPolicy::None => hierarchies,
+            // Without one there is nothing to clean up.
+            Ok(_) | Err(_) => return Ok(CgroupRecord::default()),
+        };
+        let path = place.resolve(&hierarchies)?;
+        let entry = |hierarchy: &Hierarchy| {
+            Some((key(hierarchy), PathBuf::from("/").join(path(hierarchy)?.as_path())))
+        };
+        Ok(CgroupRecord { paths: hierarchies.iter().filter_map(entry).collect(), existed: false })
+    }
+
     /// What [`open`](Self::open) needs to find it again.
     pub fn record(&self) -> CgroupRecord {
         let paths = self.cgroup.iter().flat_map(Cgroup::paths);

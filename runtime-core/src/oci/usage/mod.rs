@@ -178,7 +178,7 @@ impl Container {
     /// As [`statistics`](Self::statistics).
     pub fn usage(&self) -> Result<Usage> {
         let statistics = self.statistics()?;
-        let settings = self.cgroup()?.map(|cgroup| memory_settings(&cgroup)).unwrap_or_default();
+        let settings = self.cgroup()?.cgroup().map(memory_settings).unwrap_or_default();
         Ok(Usage::new(&statistics, &settings))
     }
 }

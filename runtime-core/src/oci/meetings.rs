@@ -1,0 +1,109 @@
+//! What is done while the init of a container waits at a meeting.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use cofferdam_process::{BoxError, Process, Rendezvous};
+
+use super::hooks::{self, Kind};
+use super::plan::point;
+use super::state::{Durability, Entry, Identity, Lock, Record};
+use super::{Error, Result, Status, seccomp, sockets};
+use crate::prepare::Maps;
+use crate::start::MapWriter;
+
+/// The meetings of a container that is being created.
+pub(super) struct Creating<'a> {
+    pub(super) record: &'a mut Record,
+    pub(super) entry: Option<&'a (Entry, Lock)>,
+    pub(super) maps: Option<&'a Maps>,
+    pub(super) console_socket: Option<&'a Path>,
+    /// The master of the terminal, if there is no socket for it.
+    pub(super) console: Option<OwnedFd>,
+    /// Hooks began to run: those of the end have to run, too.
+    pub(super) hooks_ran: bool,
+}
+
+impl Rendezvous for Creating<'_> {
+    fn created(&mut self, process: Process<'_>) -> Result<(), BoxError> {
+        if let Some((entry, lock)) = self.entry {
+            // Whoever cleans up after this process has to find it.
+            self.record.process = Some(Identity::of(process.pid, process.pidfd)?);
+            entry.write(self.record, Durability::Passing, lock)?;
+        }
+        match self.maps {
+            Some(maps) => MapWriter(maps).created(process),
+            None => Ok(()),
+        }
+    }
+
+    fn sync(
+        &mut self,
+        point: u32,
+        process: Process<'_>,
+        received: Vec<OwnedFd>,
+    ) -> Result<Vec<OwnedFd>, BoxError> {
+        match point {
+            point::CONSOLE => self.console(received)?,
+            point::MOUNTED => self.hooks(process)?,
+            _ => return Err(unexpected(point).into()),
+        }
+        Ok(Vec::new())
+    }
+}
+
+impl Creating<'_> {
+    fn console(&mut self, received: Vec<OwnedFd>) -> Result<()> {
+        let master = received.into_iter().next().ok_or_else(|| unexpected(point::CONSOLE))?;
+        match self.console_socket {
+            Some(path) => sockets::send_to("console socket", path, b"/dev/ptmx", master.as_fd())?,
+            None => self.console = Some(master),
+        }
+        Ok(())
+    }
+
+    fn hooks(&mut self, process: Process<'_>) -> Result<()> {
+        self.hooks_ran = true;
+        let record = &*self.record;
+        let state = record.state(Status::Creating, Some(process.pid));
+        let around = record.surroundings(Some(process.pidfd));
+        for kind in [Kind::Prestart, Kind::CreateRuntime, Kind::CreateContainer] {
+            hooks::run(kind, around, &state)?;
+        }
+        Ok(())
+    }
+}
+
+/// The meetings of a container that is being started.
+pub(super) struct Starting<'a> {
+    pub(super) record: &'a Record,
+    /// The listener of the seccomp filter, if the configuration does not say where it goes.
+    pub(super) seccomp: Option<OwnedFd>,
+}
+
+impl Rendezvous for Starting<'_> {
+    fn sync(
+        &mut self,
+        point: u32,
+        process: Process<'_>,
+        received: Vec<OwnedFd>,
+    ) -> Result<Vec<OwnedFd>, BoxError> {
+        let record = self.record;
+        let state = record.state(Status::Created, Some(process.pid));
+        match point {
+            point::STARTED => {
+                hooks::run(Kind::StartContainer, record.surroundings(Some(process.pidfd)), &state)?;
+            }
+            point::LISTENER => {
+                let listener = received.into_iter().next().ok_or_else(|| unexpected(point))?;
+                self.seccomp = seccomp::hand_over(&record.config, listener, process.pid, &state)?;
+            }
+            _ => return Err(unexpected(point).into()),
+        }
+        Ok(Vec::new())
+    }
+}
+
+fn unexpected(point: u32) -> Error {
+    Error::Unsupported { what: format!("meeting {point} of the init") }
+}
