@@ -166,7 +166,7 @@ fn carry_out<'a, T>(
     result
 }
 
-pub(crate) fn spawn<T>(
+fn spawn<T>(
     prepared: &Prepared<'_>,
     template: Option<&Namespace>,
     place: &Place<'_>,

@@ -239,7 +239,7 @@ fn mapped(what: &'static str, wanted: Option<u32>, map: &IdMap) -> Result<u32, E
 }
 
 /// Root if it is mapped, otherwise whoever comes first.
-fn first(map: &IdMap) -> u32 {
+pub(crate) fn first(map: &IdMap) -> u32 {
     let root = map.to_outside(InsideId::new(0)).map(|_| 0);
     root.unwrap_or_else(|| map.ranges().first().map_or(0, |range| range.inside().get()))
 }

@@ -98,12 +98,11 @@ impl<'p> Meaning<'p> {
                     rules.entry((architecture, number)).or_default().push((rule, Way::Direct));
                 }
                 let reaches = rule.conditions.is_empty() || rank(rule.action) < rank(profile.default_action);
-                let socket =
-                    SOCKETS.iter().position(|call| call == name).map(|at| ("socketcall", u32::MAX, at as u64 + 1));
-                let ipc = IPC
+                let socket = SOCKETS
                     .iter()
-                    .find(|(call, _)| call == name)
-                    .map(|(_, value)| ("ipc", 0xffff, *value));
+                    .position(|call| call == name)
+                    .map(|at| ("socketcall", u32::MAX, at as u64 + 1));
+                let ipc = IPC.iter().find(|(call, _)| call == name).map(|(_, value)| ("ipc", 0xffff, *value));
                 for (outer, mask, value) in socket.into_iter().chain(ipc).filter(|_| reaches) {
                     let way = Way::Behind { mask: mask.into(), value };
                     let Some(number) = architecture.syscall_number(outer) else { continue };

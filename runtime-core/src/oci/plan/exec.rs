@@ -6,13 +6,14 @@ use cofferdam_namespaces::Setgroups;
 use oci_spec::runtime::{Process, Spec};
 
 use super::process::{self, Ids, Subject};
+use super::{filesystem, filter, point};
 use crate::cgroup::Shape;
 use crate::enclosure::kinds_of;
 use crate::oci::Result;
 use crate::prepare::{Draft, Kinds, Prepared};
 use crate::start::Streams;
 use crate::target::Target;
-use crate::{Capability, Namespaces};
+use crate::{Capability, Location, Namespaces, Open, Step};
 
 /// A process to be planned.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ pub(crate) fn exec<'a>(request: &ExecRequest<'a>) -> Result<Prepared<'a>> {
         None => Ids::of_caller()?,
     };
     let linux = request.spec.linux().as_ref();
-    let subject = Subject { process: &process, linux, ids, first: false };
+    let subject = Subject { process: &process, linux, ids, first: false, other_user: into_user };
     let oom_score_adjust = process.oom_score_adj();
     process::check_oom_score(oom_score_adjust)?;
 
@@ -67,11 +68,28 @@ pub(crate) fn exec<'a>(request: &ExecRequest<'a>) -> Result<Prepared<'a>> {
     if !request.no_new_keyring {
         process::join_keyring(&mut draft, request.id);
     }
+    if let Some((users, groups, _)) = &maps {
+        draft.step(process::become_root(users, groups));
+    }
+    if process.terminal().unwrap_or(false) {
+        open_terminal(&mut draft, &process)?;
+    }
     let home = || target.root().ok().and_then(|root| process::home_in(root, process.user().uid()));
     process::finish(&mut draft, &subject, request.streams, home)?;
     super::last::pass(&mut draft, &request.passed);
-    super::filter::load(&mut draft, Some(&process), linux)?;
+    filter::load(&mut draft, Some(&process), linux)?;
     Ok(draft.finish(None))
+}
+
+/// A terminal of the container's own, whose other side the caller gets.
+fn open_terminal(draft: &mut Draft<'_>, process: &Process) -> Result<()> {
+    let root = draft.plan.slot("the container's root");
+    draft.step(Step::Open { location: Location::path("/"), how: Open::PATH, into: root });
+    let terminal = filesystem::open_terminal(draft, root, process.console_size().as_ref())?;
+    draft.step(Step::Close(root));
+    draft.step(Step::Sync { point: point::CONSOLE, send: vec![terminal.master], receive: Vec::new() });
+    draft.step(Step::Close(terminal.master));
+    Ok(())
 }
 
 /// The process, with the container's own values where it has none.

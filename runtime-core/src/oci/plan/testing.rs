@@ -1,15 +1,16 @@
 //! What the tests of the sections share: configurations and real runs of them.
 
 use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use cofferdam_process::{Child, Rendezvous};
+use cofferdam_process::{BoxError, Child, Process, Rendezvous, Spawner};
 use serde_json::{Value, json};
 
 use super::{CgroupView, Request};
 use crate::oci::{Result, Spec};
 use crate::prepare::Prepared;
-use crate::start::{Place, Streams, spawn};
+use crate::start::{MapWriter, Place, Streams, open_all};
 use crate::{Error, ExitStatus, PlanStdio};
 
 /// A container of its own mount, pid, uts and ipc namespaces that runs a shell command, changed by `change`.
@@ -61,6 +62,28 @@ pub(super) fn has(what: &str, there: bool) -> bool {
     there
 }
 
+/// A root directory in which busybox is the only program, under all its names.
+pub(super) fn busybox_root() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let bin = root.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    std::fs::copy("/bin/busybox", bin.join("busybox")).unwrap();
+    for name in
+        ["sh", "cat", "echo", "grep", "id", "ls", "pwd", "readlink", "sleep", "true", "tty", "stty", "touch"]
+    {
+        std::os::unix::fs::symlink("busybox", bin.join(name)).unwrap();
+    }
+    root
+}
+
+/// A root of its own, with the mounts that `spec` writes.
+pub(super) fn with_root(value: &mut Value, root: &Path) {
+    let default = serde_json::to_value(crate::oci::default_spec()).unwrap();
+    value["root"] = json!({ "path": root });
+    value["mounts"] = default["mounts"].clone();
+    value["process"]["env"] = json!(["PATH=/bin"]);
+}
+
 pub(super) fn request(spec: &Spec) -> Request<'_> {
     Request {
         id: "cofferdam-test",
@@ -91,17 +114,38 @@ struct Nobody;
 
 impl Rendezvous for Nobody {}
 
-fn start(prepared: &Prepared<'_>, rendezvous: &mut dyn Rendezvous) -> Result<Child, Error> {
-    spawn(prepared, None, &Place::Callers, |spawner| match prepared.plan.hold {
-        Some(_) => spawner.hold()?.start(rendezvous),
-        None => spawner.spawn(),
+/// Writes id maps, and leaves the meetings to another.
+struct Both<'a>(Option<MapWriter<'a>>, &'a mut dyn Rendezvous);
+
+impl Rendezvous for Both<'_> {
+    fn created(&mut self, process: Process<'_>) -> Result<(), BoxError> {
+        self.0.as_mut().map_or(Ok(()), |maps| maps.created(process))
+    }
+
+    fn sync(&mut self, at: u32, process: Process<'_>, sent: Vec<OwnedFd>) -> Result<Vec<OwnedFd>, BoxError> {
+        self.1.sync(at, process, sent)
+    }
+}
+
+pub(super) fn start_with(prepared: &Prepared<'_>, meetings: &mut dyn Rendezvous) -> Result<Child, Error> {
+    let opened = open_all(prepared, None, &Place::Callers)?;
+    let inputs: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
+    let mut both = Both(prepared.maps.as_ref().map(MapWriter), meetings);
+    let spawner = Spawner::new(&prepared.plan, &inputs).rendezvous(&mut both);
+    Ok(match prepared.plan.hold {
+        Some(_) => spawner.hold()?.start(&mut both)?,
+        None => spawner.spawn()?,
     })
 }
 
 /// A container that runs.
 pub(super) fn build_and_start(spec: &Spec) -> Child {
-    let prepared = super::build(&request(spec)).unwrap();
-    start(&prepared, &mut Nobody).unwrap_or_else(|error| panic!("{error}\n{}", prepared.plan.explain()))
+    start_request(&request(spec))
+}
+
+pub(super) fn start_request(request: &Request<'_>) -> Child {
+    let prepared = super::build(request).unwrap();
+    start_with(&prepared, &mut Nobody).unwrap_or_else(|error| panic!("{error}\n{}", prepared.plan.explain()))
 }
 
 /// What a prepared process writes, and how it ends.
@@ -110,7 +154,7 @@ pub(super) fn run(prepared: &Prepared<'_>) -> Result<(String, ExitStatus), Error
 }
 
 fn run_with(prepared: &Prepared<'_>, rendezvous: &mut dyn Rendezvous) -> Result<(String, ExitStatus), Error> {
-    let mut child = start(prepared, rendezvous)?;
+    let mut child = start_with(prepared, rendezvous)?;
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();

@@ -20,6 +20,7 @@ mod options;
 mod root;
 mod view;
 
+pub(crate) use console::open as open_terminal;
 pub(crate) use cover::cover;
 pub(crate) use options::names as mount_options;
 pub(crate) use root::NewRoot;

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use oci_spec::runtime::Process;
-use rustix::fs::{FileType, fstat, major, minor};
+use rustix::fs::{FileType, fstat, major};
 
 use super::{call, slot_of};
 use crate::oci::{Error, Result};
@@ -32,12 +32,18 @@ pub(super) fn streams(draft: &mut Draft<'_>, process: &Process, streams: Streams
     Ok(())
 }
 
-/// Whether a stream is of a kind that is handed over to the user: not `/dev/null`, which is everybody's.
+/// Whether a stream is of a kind that is handed over to the user: a pipe or a pseudo terminal. Other devices and files are
+/// the host's.
 fn belongs_to_other(stream: BorrowedFd<'_>, uid: u32) -> bool {
+    /// The first and last major number of pseudo terminals.
+    const TERMINALS: std::ops::RangeInclusive<u32> = 136..=143;
     let Ok(stat) = fstat(stream) else { return false };
-    let device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
-    let null = device && (major(stat.st_rdev), minor(stat.st_rdev)) == (1, 3);
-    !null && uid != 0 && stat.st_uid != uid
+    let own = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Fifo => true,
+        FileType::CharacterDevice => TERMINALS.contains(&major(stat.st_rdev)),
+        _ => false,
+    };
+    own && uid != 0 && stat.st_uid != uid
 }
 
 fn chown(slot: crate::Slot, uid: u32) -> Step {

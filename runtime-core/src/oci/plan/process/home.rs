@@ -82,3 +82,75 @@ fn clean(path: &Path) -> PathBuf {
     }
     clean
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    /// The home directory of user 7 where this makes `/etc/passwd`.
+    fn home(make: impl FnOnce(&Path)) -> Option<String> {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("etc")).unwrap();
+        make(&root.path().join("etc/passwd"));
+        in_root(fs::File::open(root.path()).unwrap(), 7)
+    }
+
+    fn with(text: &str) -> Option<String> {
+        home(|path| fs::write(path, text).unwrap())
+    }
+
+    #[test]
+    fn the_home_of_a_user_is_found_by_its_number() {
+        assert_eq!(
+            with("root:x:0:0::/root:/bin/sh\nme:x:7:7:Me:/home/me:/bin/sh\n"),
+            Some("/home/me".into())
+        );
+        assert_eq!(with("me:x:7:7:Me:/home/me"), Some("/home/me".into()));
+        for odd in
+            ["", "7", "7:x:0:0::/home/7:", "me:x:+7:7::/a:", "me:x:7:7::a:", "me:x:7:7::/\0:", "\n\n:::::::"]
+        {
+            assert_eq!(with(odd), None, "{odd:?}");
+        }
+        assert_eq!(home(|_| {}), None);
+    }
+
+    #[test]
+    fn a_list_of_users_that_is_no_file_of_the_root_is_not_read() {
+        let line = "me:x:7:7:Me:/home/me:\n";
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        fs::write(outside.path(), line).unwrap();
+        assert_eq!(home(|path| symlink(outside.path(), path).unwrap()), None);
+        assert_eq!(home(|path| symlink("/proc/self/root/etc/passwd", path).unwrap()), None);
+        assert_eq!(home(|path| fs::create_dir(path).unwrap()), None);
+        let fifo = |path: &Path| {
+            let mode = Mode::from_raw_mode(0o644);
+            rustix::fs::mknodat(CWD, path, FileType::Fifo, mode, 0).unwrap();
+        };
+        assert_eq!(home(fifo), None);
+        // A link inside of the root is followed there.
+        let inside = |path: &Path| {
+            fs::write(path.with_file_name("users"), line).unwrap();
+            symlink("/etc/users", path).unwrap();
+        };
+        assert_eq!(home(inside), Some("/home/me".into()));
+    }
+
+    #[test]
+    fn of_a_huge_list_only_the_beginning_is_read() {
+        let line = "me:x:7:7:Me:/home/me:\n";
+        let huge = |path: &Path| {
+            let file = fs::File::create(path).unwrap();
+            std::os::unix::fs::FileExt::write_at(&file, line.as_bytes(), 0).unwrap();
+            std::os::unix::fs::FileExt::write_at(&file, line.replace('7', "8").as_bytes(), SIZE_MAX).unwrap();
+            file.set_len(1 << 40).unwrap();
+        };
+        assert_eq!(home(huge), Some("/home/me".into()));
+        let later = |path: &Path| {
+            let file = fs::File::create(path).unwrap();
+            std::os::unix::fs::FileExt::write_at(&file, format!("\n{line}").as_bytes(), SIZE_MAX).unwrap();
+        };
+        assert_eq!(home(later), None);
+    }
+}

@@ -5,7 +5,7 @@ use cofferdam_namespaces::{IdMap, Setgroups};
 use super::super::Spaces;
 use super::{Subject, capabilities, filters_by_right};
 use crate::oci::{Error, Result};
-use crate::prepare::{Draft, may};
+use crate::prepare::{Draft, first, may};
 use crate::{Credentials, InsideId, Step, own};
 
 /// Which ids exist where the process will be.
@@ -35,6 +35,12 @@ impl Ids<'_> {
         let groups = may(rustix::thread::CapabilitySet::SETGID)? && !own::get()?.setgroups_denied;
         Ok(Self { maps: None, groups })
     }
+}
+
+/// Root, or who is first, of a user namespace that was joined: who has no number there makes no files.
+pub(in crate::oci::plan) fn become_root(users: &IdMap, groups: &IdMap) -> Step {
+    let (uid, gid) = (first(users), first(groups));
+    Step::Credentials(Credentials { uid: Some(uid), gid: Some(gid), ..Credentials::default() })
 }
 
 /// The last change of ids.

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use oci_spec::runtime::Process;
 use rustix::fs::statfs;
 
+use super::Subject;
 use crate::oci::{Error, Result};
 use crate::prepare::Draft;
 use crate::{Expected, FileKind, Slot, Step};
@@ -13,7 +13,8 @@ const PROC_SUPER_MAGIC: u64 = 0x9fa0;
 const SELINUX_MAGIC: i64 = 0xf97c_ff8c;
 
 /// Sets the labels that are asked for.
-pub(super) fn set(draft: &mut Draft<'_>, process: &Process) -> Result<()> {
+pub(super) fn set(draft: &mut Draft<'_>, subject: &Subject<'_>) -> Result<()> {
+    let process = subject.process;
     let some = |label: &Option<String>| label.clone().filter(|label| !label.is_empty());
     let mut writes = Vec::new();
     if let Some(profile) = some(process.apparmor_profile()) {
@@ -38,13 +39,15 @@ pub(super) fn set(draft: &mut Draft<'_>, process: &Process) -> Result<()> {
     if writes.is_empty() {
         return Ok(());
     }
-    let proc = verified_proc(draft)?;
+    // A procfs of the init's own shows nothing of the host. In another user namespace there may be none: what covers parts of
+    // the container's procfs counts for new ones too. But there nobody in the container can look into the init.
+    let proc = if subject.other_user { Some(verified_proc(draft)?) } else { None };
     draft.steps(writes.into_iter().map(|(file, content)| Step::ProcWrite {
-        proc: Some(proc),
+        proc,
         path: file.into(),
         content: content.into_bytes(),
     }));
-    draft.step(Step::Close(proc));
+    draft.steps(proc.map(Step::Close));
     Ok(())
 }
 

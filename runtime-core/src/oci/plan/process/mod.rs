@@ -18,6 +18,7 @@ use crate::{Argument, Namespaces, RawCall, Slot, Step};
 
 pub(super) use capabilities::{add as add_capabilities, last as capabilities_at_last};
 pub(super) use home::in_root as home_in;
+pub(super) use identity::become_root;
 pub(super) use resources::{lifted as lifted_limits, raise as raise_limits};
 pub(super) use schedule::affinity;
 
@@ -31,6 +32,8 @@ pub(crate) struct Subject<'s> {
     pub(crate) ids: Ids<'s>,
     /// It is the first one: its working directory is made if it is missing.
     pub(crate) first: bool,
+    /// Its user namespace is not the caller's.
+    pub(crate) other_user: bool,
 }
 
 pub(crate) use identity::Ids;
@@ -57,7 +60,7 @@ pub(super) fn late<'a>(draft: &mut Draft<'a>, request: &Request<'a>, spaces: &Sp
     let Some(process) = request.spec.process().as_ref() else { return Ok(()) };
     let linux = request.spec.linux().as_ref();
     let ids = identity::ids(spaces)?;
-    let subject = Subject { process, linux, ids, first: true };
+    let subject = Subject { process, linux, ids, first: true, other_user: spaces.other_user };
     let home = || home::in_bundle(request, process.user().uid());
     finish(draft, &subject, request.streams, home)
 }
@@ -76,7 +79,7 @@ pub(crate) fn finish<'a>(
     draft.step(Step::NewSession);
     files::controlling_terminal(draft, process)?;
     files::directory(draft, process, subject.first)?;
-    labels::set(draft, process)?;
+    labels::set(draft, subject)?;
     resources::set(draft, process)?;
     draft.step(Step::Umask(files::umask(process)?));
     if process.no_new_privileges().unwrap_or(false) {

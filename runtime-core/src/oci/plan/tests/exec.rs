@@ -4,7 +4,9 @@ use cofferdam_process::Child;
 use oci_spec::runtime::Process;
 use serde_json::{Value, json};
 
-use super::super::testing::{as_anyone, build_and_start, request, run, spec};
+use super::super::testing::{
+    as_anyone, build_and_start, busybox_root, is_root, request, run, spec, start_with, with_root,
+};
 use super::super::{ExecRequest, add_capabilities, exec};
 use crate::cgroup::Shape;
 use crate::oci::{Result, Spec};
@@ -32,22 +34,24 @@ fn process(command: &str, change: impl FnOnce(&mut Value)) -> Process {
 }
 
 fn inside(container: &(Spec, Child), process: &Process) -> Result<String> {
-    let streams = request(&container.0).streams;
-    let request = ExecRequest {
+    let prepared = exec(&exec_request(container, process))?;
+    Ok(run(&prepared)?.0)
+}
+
+fn exec_request<'a>(container: &'a (Spec, Child), process: &'a Process) -> ExecRequest<'a> {
+    ExecRequest {
         id: "cofferdam-test",
         spec: &container.0,
         process,
         pidfd: container.1.pidfd(),
-        streams,
+        streams: request(&container.0).streams,
         passed: Vec::new(),
         cgroup: Shape::default(),
         no_new_keyring: false,
-    };
-    let prepared = exec(&request)?;
-    Ok(run(&prepared)?.0)
+    }
 }
 
-fn end(mut container: (Spec, Child)) {
+fn end_of(mut container: (Spec, Child)) {
     container.1.kill(libc::SIGKILL).unwrap();
     container.1.wait().unwrap();
 }
@@ -64,7 +68,7 @@ fn a_further_process_is_in_all_namespaces_of_the_first() {
         format!("{}\n", link.display())
     });
     assert_eq!(text, format!("box\n{}", theirs.concat()));
-    end(container);
+    end_of(container);
 }
 
 #[test]
@@ -79,7 +83,7 @@ fn cve_2022_29162_capabilities_that_are_added_are_not_inheritable() {
         inside(&container, &process).unwrap(),
         format!("CapInh:\t{none}\nCapPrm:\t{set}\nCapEff:\t{set}\nCapBnd:\t{set}\nCapAmb:\t{none}\n")
     );
-    end(container);
+    end_of(container);
 }
 
 #[test]
@@ -97,7 +101,7 @@ fn what_a_further_process_leaves_open_is_as_the_first_has_it() {
         value["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": 66, "hard": 66 }]);
     });
     assert_eq!(inside(&container, &own).unwrap(), "CapPrm:\t0000000000000000\nNoNewPrivs:\t0\n66\n");
-    end(container);
+    end_of(container);
 }
 
 #[test]
@@ -107,7 +111,48 @@ fn a_missing_working_directory_is_an_error_and_is_not_made() {
     let text = inside(&container, &process).unwrap_err().to_string();
     assert!(text.contains("change directory to /no-such-directory") && text.contains("ENOENT"), "{text}");
     assert!(!std::path::Path::new("/no-such-directory").exists());
-    end(container);
+    end_of(container);
+}
+
+/// Takes the master of the console.
+#[derive(Default)]
+struct Taker(Option<std::os::fd::OwnedFd>);
+
+impl cofferdam_process::Rendezvous for Taker {
+    fn sync(
+        &mut self,
+        at: u32,
+        _: cofferdam_process::Process<'_>,
+        mut sent: Vec<std::os::fd::OwnedFd>,
+    ) -> Result<Vec<std::os::fd::OwnedFd>, cofferdam_process::BoxError> {
+        assert_eq!((at, sent.len()), (super::super::point::CONSOLE, 1));
+        self.0 = sent.pop();
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn a_terminal_is_one_of_the_containers_own_and_controls_the_session() {
+    if !is_root() {
+        return;
+    }
+    let root = busybox_root();
+    let container = container(|value| with_root(value, root.path()));
+    let process = process("tty; stty size; echo x > /dev/tty", |value| {
+        value["env"] = json!(["PATH=/bin"]);
+        value["terminal"] = json!(true);
+        value["consoleSize"] = json!({ "height": 30, "width": 90 });
+        value["user"] = json!({ "uid": 1000, "gid": 1000 });
+    });
+    let mut taker = Taker::default();
+    let mut child = start_with(&exec(&exec_request(&container, &process)).unwrap(), &mut taker).unwrap();
+    child.wait().unwrap();
+    let mut text = Vec::new();
+    // The end of a terminal whose other side is gone is an error.
+    let end = std::io::Read::read_to_end(&mut std::fs::File::from(taker.0.unwrap()), &mut text).unwrap_err();
+    assert_eq!(end.raw_os_error(), Some(libc::EIO));
+    assert_eq!(String::from_utf8(text).unwrap(), "/dev/pts/0\r\n30 90\r\nx\r\n");
+    end_of(container);
 }
 
 #[test]
@@ -117,5 +162,5 @@ fn processors_are_chosen_for_the_program() {
         value["execCPUAffinity"] = json!({ "initial": "0-1", "final": "0" });
     });
     assert_eq!(inside(&container, &process).unwrap(), "Cpus_allowed_list:\t0\n");
-    end(container);
+    end_of(container);
 }

@@ -4,6 +4,7 @@ mod exec;
 mod namespaces;
 mod process;
 mod seccomp;
+mod security;
 mod system;
 
 use serde_json::json;
