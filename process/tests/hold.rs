@@ -4,18 +4,19 @@
 mod common;
 
 use std::fs;
-use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::Mutex;
 
 use cofferdam_process::{
-    Argument, BoxError, Child, Error, Held, Hold, Location, Open, Plan, Process, RawCall, Remaining,
-    Rendezvous, Spawner, Stdio, Step, resume,
+    Credentials, Error, Held, Hold, Location, Mount, Namespaces, Open, Plan, Remaining, Resource, Spawner,
+    Stdio, Step, resume,
 };
-use common::{children, descriptors, shell, text};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use common::held::{Nobody, Place, connect, ended, is_init, process};
+use common::{Maps, children, descriptors, is_root, require, shell, text, user_namespaces};
+use rustix::process::{Signal, pidfd_send_signal};
 
 /// Most tests of this file look at the whole process: one at a time.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -27,93 +28,8 @@ fn alone() -> std::sync::MutexGuard<'static, ()> {
     guard
 }
 
-/// Meets nobody.
-struct Nobody;
-
-impl Rendezvous for Nobody {}
-
-/// Runs functions at the meetings.
-struct Meeting<F>(F);
-
-impl<F> Rendezvous for Meeting<F>
-where
-    F: FnMut(u32, Process<'_>, Vec<OwnedFd>) -> Result<Vec<OwnedFd>, BoxError>,
-{
-    fn sync(
-        &mut self,
-        point: u32,
-        process: Process<'_>,
-        received: Vec<OwnedFd>,
-    ) -> Result<Vec<OwnedFd>, BoxError> {
-        self.0(point, process, received)
-    }
-}
-
-fn socket() -> OwnedFd {
-    rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap()
-}
-
-/// A listening socket at a path.
-fn listener(path: &Path) -> OwnedFd {
-    let socket = socket();
-    rustix::net::bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
-    rustix::net::listen(&socket, 8).unwrap();
-    socket
-}
-
-/// A connection to it.
-fn connect(path: &Path) -> rustix::io::Result<OwnedFd> {
-    let socket = socket();
-    rustix::net::connect(&socket, &SocketAddrUnix::new(path).unwrap()).map(|()| socket)
-}
-
-/// A directory with a listener in it.
-struct Place {
-    directory: tempfile::TempDir,
-    listener: Option<OwnedFd>,
-}
-
-impl Place {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let listener = Some(listener(&directory.path().join("start")));
-        Self { directory, listener }
-    }
-
-    fn path(&self) -> std::path::PathBuf {
-        self.directory.path().join("start")
-    }
-
-    /// Holds a plan at the listener, which only the process has then.
-    fn hold(&mut self, mut plan: Plan) -> Result<(Child, Remaining), Error> {
-        plan.hold = Some(Hold::Listener(plan.input("start")));
-        let listener = self.listener.take().unwrap();
-        Spawner::new(&plan, &[listener.as_fd()]).hold().map(Held::detach)
-    }
-
-    fn start(&self, child: &Child, remaining: &Remaining) -> Result<(), Error> {
-        let process = Process { pid: child.id(), pidfd: child.pidfd() };
-        resume(connect(&self.path()).unwrap(), process, remaining, &mut Nobody)
-    }
-}
-
 fn hold(plan: &Plan, inputs: &[BorrowedFd<'_>]) -> Result<Held, Error> {
     Spawner::new(plan, inputs).hold()
-}
-
-/// A call with numbers only.
-fn call(name: &str, number: libc::c_long, arguments: &[u64]) -> RawCall {
-    RawCall {
-        name: name.into(),
-        number: u32::try_from(number).unwrap(),
-        arguments: arguments.iter().copied().map(Argument::Number).collect(),
-        into: None,
-        tolerate: None,
-    }
-}
-
-fn is_init(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default() == "cofferdam-init\n"
 }
 
 #[test]
@@ -203,142 +119,6 @@ fn a_program_that_is_not_there_is_known_before_it_is_held() {
     assert_eq!(child.wait().unwrap().code(), Some(125));
 }
 
-/// A plan with meetings, a call and a written file after the hold.
-fn busy(directory: &Path) -> Plan {
-    let mut plan = shell("cat <&3; exit 6");
-    plan.stdout = Stdio::Pipe;
-    let place = plan.slot("a directory");
-    plan.steps.push(Step::Open {
-        location: Location::path(directory),
-        how: Open { flags: u64::from(libc::O_PATH.unsigned_abs()), mode: 0, resolve: 0 },
-        into: place,
-    });
-    let (pipe, file) = (plan.slot("our pipe"), plan.slot("their file"));
-    plan.steps.push(Step::Sync { point: 1, send: vec![], receive: vec![pipe] });
-    plan.pass = vec![(pipe, 3)];
-    plan.find_program = true;
-    let mut open = call("openat", libc::SYS_openat, &[]);
-    open.arguments = vec![Argument::Descriptor(place), Argument::Text("version".into()), Argument::Number(0)];
-    open.into = Some(file);
-    let late = plan.slot("what comes late");
-    plan.last = vec![
-        Step::NoNewPrivileges,
-        Step::Write { location: Location::at(place, "version"), content: b"written".to_vec() },
-        Step::Call(open),
-        Step::Sync { point: 2, send: vec![file], receive: vec![late] },
-        Step::Close(late),
-        Step::Sync { point: 3, send: vec![], receive: vec![] },
-    ];
-    plan
-}
-
-/// Meets such a plan; gives its points.
-fn meet(points: &mut Vec<u32>) -> impl Rendezvous {
-    Meeting(|point, process: Process<'_>, received: Vec<OwnedFd>| {
-        points.push(point);
-        assert!(fs::metadata(format!("/proc/{}", process.pid)).is_ok());
-        match point {
-            1 => {
-                let (read, write) = rustix::pipe::pipe()?;
-                rustix::io::write(&write, b"from the creator")?;
-                Ok(vec![read])
-            }
-            2 => {
-                let mut content = String::new();
-                fs::File::from(received.into_iter().next().unwrap()).read_to_string(&mut content)?;
-                assert_eq!(content, "written");
-                Ok(vec![fs::File::open("/dev/null")?.into()])
-            }
-            _ => Ok(vec![]),
-        }
-    })
-}
-
-#[test]
-fn the_last_steps_are_done_after_the_start_and_meet_who_starts() {
-    let _alone = alone();
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("version");
-    for listening in [false, true] {
-        fs::write(&file, "").unwrap();
-        let (mut plan, mut place) = (busy(directory.path()), Place::new());
-        let (mut points, mut later) = (Vec::new(), Vec::new());
-        let slot = plan.input("start");
-        plan.hold = Some(if listening { Hold::Listener(slot) } else { Hold::Caller });
-        let listener = place.listener.take().unwrap();
-        let held =
-            Spawner::new(&plan, &[listener.as_fd()]).rendezvous(&mut meet(&mut points)).hold().unwrap();
-        drop(listener);
-        assert_eq!(fs::read_to_string(&file).unwrap(), "");
-        assert_eq!(points, [1]);
-        let child = if listening {
-            let (child, remaining) = held.detach();
-            let process = Process { pid: child.id(), pidfd: child.pidfd() };
-            resume(connect(&place.path()).unwrap(), process, &remaining, &mut meet(&mut later)).unwrap();
-            child
-        } else {
-            held.start(&mut meet(&mut later)).unwrap()
-        };
-        assert_eq!(later, [2, 3]);
-        let output = child.wait_with_output().unwrap();
-        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(6), "from the creator"));
-    }
-    // Without a hold the last steps are last as well.
-    let plan = busy(directory.path());
-    let mut points = Vec::new();
-    let mut child = Spawner::new(&plan, &[]).rendezvous(&mut meet(&mut points)).spawn().unwrap();
-    drop(child.stdout.take());
-    assert_eq!(child.wait().unwrap().code(), Some(6));
-    assert_eq!(points, [1, 2, 3]);
-}
-
-#[test]
-fn every_failing_operation_is_named_on_either_side_of_the_hold_and_leaves_nothing() {
-    let _alone = alone();
-    let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join("version"), "").unwrap();
-    for listening in [false, true] {
-        let mut plan = busy(directory.path());
-        plan.stdout = Stdio::Null;
-        let slot = plan.input("start");
-        plan.hold = Some(if listening { Hold::Listener(slot) } else { Hold::Caller });
-        let before = (descriptors(), children());
-        let (mut early, mut late) = (0, 0);
-        for operation in 0..plan.operations().unwrap() {
-            let mut place = Place::new();
-            let listener = place.listener.take().unwrap();
-            let inputs = [listener.as_fd()];
-            let (mut points, mut later) = (Vec::new(), Vec::new());
-            let mut creator = meet(&mut points);
-            let held = Spawner::new(&plan, &inputs).rendezvous(&mut creator).fail_at(operation).hold();
-            drop(listener);
-            let error = match held {
-                Err(error) => {
-                    early += 1;
-                    error
-                }
-                Ok(held) if listening => {
-                    late += 1;
-                    let (mut child, remaining) = held.detach();
-                    let process = Process { pid: child.id(), pidfd: child.pidfd() };
-                    let socket = connect(&place.path()).unwrap();
-                    let error = resume(socket, process, &remaining, &mut meet(&mut later)).unwrap_err();
-                    assert_eq!(child.wait().unwrap().code(), Some(125));
-                    error
-                }
-                Ok(held) => {
-                    late += 1;
-                    held.start(&mut meet(&mut later)).unwrap_err()
-                }
-            };
-            assert_eq!(error.errno().unwrap().number(), libc::ENOSYS, "operation {operation}: {error}");
-            drop(place);
-            assert_eq!((descriptors(), children()), before, "operation {operation}: {error}");
-        }
-        assert!(early > 5 && late > 5, "{early} before the hold, {late} after it");
-    }
-}
-
 #[test]
 fn a_held_process_that_is_dropped_or_killed_leaves_nothing() {
     let _alone = alone();
@@ -348,8 +128,145 @@ fn a_held_process_that_is_dropped_or_killed_leaves_nothing() {
     drop(hold(&plan, &[]).unwrap());
     assert_eq!((descriptors(), children()), before);
     let held = hold(&plan, &[]).unwrap();
-    rustix::process::pidfd_send_signal(held.process().pidfd, rustix::process::Signal::KILL).unwrap();
+    pidfd_send_signal(held.process().pidfd, Signal::KILL).unwrap();
     let error = held.start(&mut Nobody).unwrap_err();
     assert!(matches!(error, Error::Died(status) if status.signal() == Some(libc::SIGKILL)), "{error:?}");
     assert_eq!((descriptors(), children()), before);
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_is_held_is_not_taken_for_the_program() {
+    let _alone = alone();
+    let mut place = Place::new();
+    let (mut child, remaining) = place.hold(shell("exit 0")).unwrap();
+    // A connection from before, which is waiting in the queue.
+    let (first, second) = (connect(&place.path()).unwrap(), connect(&place.path()).unwrap());
+    child.kill(libc::SIGKILL).unwrap();
+    ended(child.pidfd());
+    for socket in [first, second] {
+        let error = resume(socket, process(&child), &remaining, &mut Nobody).unwrap_err();
+        assert_eq!(error.to_string(), format!("process {} ended before it became the program", child.id()));
+    }
+    assert_eq!(connect(&place.path()).unwrap_err(), rustix::io::Errno::CONNREFUSED);
+    assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+}
+
+#[test]
+fn a_process_that_waits_has_little_memory_few_descriptors_and_lets_nobody_look_at_it() {
+    let _alone = alone();
+    require!(is_root(), "root, as the init lets nobody else look at it");
+    let mut plan = shell("exit 0");
+    let unused = plan.slot("a file that nobody needs");
+    let how = Open { flags: 0, mode: 0, resolve: 0 };
+    plan.steps.push(Step::Open { location: Location::path("/etc/passwd"), how, into: unused });
+    plan.steps.push(Step::Credentials(Credentials {
+        uid: Some(1234),
+        gid: Some(1234),
+        ..Credentials::default()
+    }));
+    let mut place = Place::new();
+    let socket =
+        fs::read_link(format!("/proc/self/fd/{}", place.listener.as_ref().unwrap().as_raw_fd())).unwrap();
+    let (mut child, remaining) = place.hold(plan).unwrap();
+    let proc = format!("/proc/{}", child.id());
+    // It closes the channel to its creator right after it has said that it is ready.
+    while fs::read_dir(format!("{proc}/fd")).unwrap().count() > 4 {
+        std::thread::yield_now();
+    }
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(format!("{proc}/fd")).unwrap().filter_map(Result::ok) {
+        let number: u32 = entry.file_name().to_str().unwrap().parse().unwrap();
+        if number > 2 {
+            assert_eq!(fs::read_link(entry.path()).unwrap(), socket);
+            let info = fs::read_to_string(format!("{proc}/fdinfo/{number}")).unwrap();
+            assert!(info.contains("flags:\t02"), "close-on-exec: {info}");
+        }
+        numbers.push(number);
+    }
+    numbers.sort_unstable();
+    assert_eq!((numbers.len(), &numbers[..3]), (4, [0, 1, 2].as_slice()));
+    let rollup = fs::read_to_string(format!("{proc}/smaps_rollup")).unwrap();
+    let private: u64 = rollup
+        .lines()
+        .filter(|line| line.starts_with("Private_"))
+        .map(|line| line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap())
+        .sum();
+    assert!(private <= 100, "{private} KiB: {rollup}");
+    let status = fs::read_to_string(format!("{proc}/status")).unwrap();
+    assert!(status.contains("Uid:\t1234\t1234\t1234\t1234"), "{status}");
+    // The files of a process that is not dumpable belong to root.
+    assert_eq!(fs::metadata(format!("{proc}/stat")).unwrap().uid(), 0);
+    place.start(&child, &remaining).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn process_one_waits_and_its_child_becomes_the_program() {
+    let _alone = alone();
+    require!(user_namespaces(), "user namespaces");
+    let mut plan = shell("echo $$; trap 'exit 6' TERM; while :; do sleep 0.01; done");
+    plan.namespaces = Namespaces::USER | Namespaces::PID | Namespaces::MNT;
+    plan.rendezvous = true;
+    plan.stay_as_init = true;
+    plan.find_program = true;
+    plan.hold = Some(Hold::Caller);
+    plan.stdout = Stdio::Pipe;
+    plan.steps.push(Step::Mount(Mount::new("proc").target(None, "/proc", None)));
+    let held = Spawner::new(&plan, &[]).rendezvous(&mut Maps::single()).hold().unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", held.process().pid)).unwrap();
+    assert!(status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")), "{status}");
+    let task = format!("/proc/{0}/task/{0}/children", held.process().pid);
+    assert_eq!(fs::read_to_string(&task).unwrap(), "");
+    let mut child = held.start(&mut Nobody).unwrap();
+    assert_ne!(fs::read_to_string(&task).unwrap(), "");
+    let mut first = [0; 2];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
+    assert_eq!(first, *b"2\n");
+    child.kill(libc::SIGTERM).unwrap();
+    // The trap may not be set yet.
+    assert!(matches!(child.wait().unwrap().code(), Some(6 | 143)));
+
+    plan.program = "/nowhere".into();
+    let error = Spawner::new(&plan, &[]).rendezvous(&mut Maps::single()).hold().unwrap_err();
+    assert_eq!(error.to_string(), "execute /nowhere: ENOENT (No such file or directory)");
+}
+
+#[test]
+fn what_cannot_be_held_is_refused_before_anything_happens() {
+    let _alone = alone();
+    let mut plan = shell("exit 0");
+    let error = hold(&plan, &[]).unwrap_err();
+    assert_eq!(error.to_string(), "plan for \"/bin/sh\" is not to be held");
+    plan.hold = Some(Hold::Caller);
+    let error = plan.spawn(&[]).unwrap_err();
+    assert_eq!(error.to_string(), "plan for \"/bin/sh\" is to be held, which is not what spawning does");
+    let empty = plan.slot("nothing");
+    plan.hold = Some(Hold::Listener(empty));
+    let error = hold(&plan, &[]).unwrap_err();
+    assert_eq!(error.to_string(), "slot \"nothing\" is empty when the last steps need it");
+
+    let mut place = Place::new();
+    let mut plan = shell("exit 0");
+    plan.hold = Some(Hold::Listener(plan.input("start")));
+    let listener = place.listener.take().unwrap();
+    let held = hold(&plan, &[listener.as_fd()]).unwrap();
+    let expected = format!(
+        "process \"{}\" is held for a listener: it is started by who connects there",
+        held.process().pid
+    );
+    assert_eq!(held.start(&mut Nobody).unwrap_err().to_string(), expected);
+    // A number for the connection is looked for while there is somebody to tell.
+    let resource: Resource = "nofile".parse().unwrap();
+    plan.steps.push(Step::ResourceLimit { resource, soft: 3, hard: 3 });
+    let error = hold(&plan, &[listener.as_fd()]).unwrap_err();
+    assert_eq!(error.to_string(), "wait to be started: EMFILE (Too many open files)");
+    let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let (mut child, remaining) = Place::new().hold(shell("exit 0")).unwrap();
+    let error = resume(ours.into(), process(&child), &remaining, &mut Nobody).unwrap_err();
+    assert!(
+        error.to_string().ends_with("is not SOCK_SEQPACKET, which a process that is held listens on"),
+        "{error}"
+    );
+    child.kill(libc::SIGKILL).unwrap();
+    child.wait().unwrap();
 }

@@ -70,7 +70,9 @@ impl Control {
     pub(super) fn send_rest(&self, mut program: &[u8], pidfd: BorrowedFd<'_>) -> Result<(), Error> {
         while !program.is_empty() {
             let rest = match self.send_start(program) {
-                Err(Error::Call { errno, .. }) if errno.number() == libc::EPIPE => {
+                Err(Error::Call { errno, .. })
+                    if [libc::EPIPE, libc::ECONNRESET].contains(&errno.number()) =>
+                {
                     self.reset.set(true);
                     return Ok(());
                 }
@@ -120,7 +122,7 @@ impl Control {
         }) {
             Ok(_) => Ok(()),
             // The process has ended; that shows when it is listened to.
-            Err(Errno::PIPE) => {
+            Err(Errno::PIPE | Errno::CONNRESET) => {
                 self.reset.set(true);
                 Ok(())
             }

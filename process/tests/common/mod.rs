@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used)]
 
+pub mod held;
+
 use std::fs;
 use std::io::Read;
 use std::os::fd::OwnedFd;
