@@ -26,6 +26,46 @@
 //! # Ok::<(), cofferdam_process::Error>(())
 //! ```
 //!
+//! # Set up now, started later
+//!
+//! A container is created first and started later, often by another process. [`Plan::hold`] makes the init wait when
+//! everything is set up: for its caller, or at a listening socket, where it does not need its creator any more.
+//!
+//! ```
+//! use std::os::fd::AsFd;
+//!
+//! use cofferdam_process::{Hold, Plan, Process, Remaining, Rendezvous, Spawner, Step, resume};
+//! use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with};
+//!
+//! /// Nobody is met in this plan.
+//! struct Nobody;
+//! impl Rendezvous for Nobody {}
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! let socket = || socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
+//! let address = SocketAddrUnix::new(directory.path().join("start"))?;
+//! let listener = socket()?;
+//! bind(&listener, &address)?;
+//! listen(&listener, 8)?;
+//!
+//! let mut plan = Plan::new("true");
+//! plan.hold = Some(Hold::Listener(plan.input("start socket")));
+//! plan.find_program = true;
+//! plan.last = vec![Step::NoNewPrivileges];
+//! let (mut child, remaining) = Spawner::new(&plan, &[listener.as_fd()]).hold()?.detach();
+//! let written_down = remaining.to_text();
+//!
+//! // From here on, perhaps in another process.
+//! let connection = socket()?;
+//! connect(&connection, &address)?;
+//! let process = Process { pid: child.id(), pidfd: child.pidfd() };
+//! resume(connection, process, &Remaining::from_text(&written_down)?, &mut Nobody)?;
+//! assert!(child.wait()?.success());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Requirements
 //!
 //! Linux 5.14 or later on x86_64 (aarch64 is written but unverified). What needs a privilege says so at the

@@ -14,8 +14,8 @@ use common::held::{Meeting, Nobody, call};
 use common::{is_root, require, run, run_in_user_namespace, shell, text, user_namespaces};
 
 /// A request to a terminal.
-fn ioctl(terminal: Slot, request: libc::Ioctl, argument: Argument, into: Option<Slot>) -> Step {
-    let request = Argument::Number(u64::try_from(request).unwrap());
+fn ioctl(terminal: Slot, request: u64, argument: Argument, into: Option<Slot>) -> Step {
+    let request = Argument::Number(request);
     let arguments = vec![Argument::Descriptor(terminal), request, argument];
     Step::Call(RawCall { into, ..call("ioctl", libc::SYS_ioctl, arguments) })
 }

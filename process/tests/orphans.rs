@@ -84,8 +84,10 @@ fn create(part: &str, directory: &Path) {
     let listener = common::held::listener(&directory.join("start"));
     let mut meeting = Meeting(|_, process: Process<'_>, _| {
         publish(directory, "pid", &process.pid.to_string());
-        while part == "before" {
-            std::thread::park();
+        if part == "before" {
+            loop {
+                std::thread::park();
+            }
         }
         Ok(vec![])
     });

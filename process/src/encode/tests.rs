@@ -79,3 +79,56 @@ fn a_slot_of_another_plan_is_refused() {
     plan.namespaces = Namespaces::TIME;
     assert!(encode(&plan, CONTEXT).is_err());
 }
+
+/// The codes of the operations after the steps.
+fn ending(plan: &Plan) -> Vec<u16> {
+    let codes: Vec<u16> = encode(plan, CONTEXT).unwrap().operations.iter().map(|left| left.code).collect();
+    let start = codes.iter().position(|code| *code == code::SIGNALS).unwrap();
+    codes[start..].to_vec()
+}
+
+#[test]
+fn a_plan_is_held_when_everything_is_in_place_and_before_its_last_steps() {
+    use crate::init::format::code::{CALL, EXEC, FIND, HOLD, PLACE, SIGNALS, STAY, SYNC, TAKE};
+    let mut plan = Plan::new("/bin/true");
+    // Who is not held pays nothing for it.
+    assert_eq!(ending(&plan), [SIGNALS, CALL, PLACE, EXEC]);
+    plan.stay_as_init = true;
+    assert_eq!(ending(&plan), [SIGNALS, STAY, CALL, PLACE, EXEC]);
+    plan.find_program = true;
+    plan.hold = Some(crate::Hold::Caller);
+    // Process 1 waits, and its child does the rest.
+    assert_eq!(ending(&plan), [SIGNALS, PLACE, FIND, HOLD, STAY, CALL, EXEC]);
+    plan.stay_as_init = false;
+    plan.last = vec![Step::NoNewPrivileges];
+    assert_eq!(ending(&plan), [SIGNALS, CALL, PLACE, FIND, HOLD, CALL, EXEC]);
+    // The last word is taken before a filter, but not before a meeting.
+    let filter = crate::RawCall {
+        name: "seccomp".into(),
+        number: u32::try_from(libc::SYS_seccomp).unwrap(),
+        arguments: Vec::new(),
+        into: None,
+        tolerate: None,
+    };
+    plan.last.push(Step::Call(filter));
+    assert_eq!(ending(&plan)[5..], [CALL, TAKE, CALL, EXEC]);
+    plan.last.push(Step::Sync { point: 1, send: Vec::new(), receive: Vec::new() });
+    assert_eq!(ending(&plan)[5..], [CALL, CALL, SYNC, EXEC]);
+}
+
+#[test]
+fn what_the_last_steps_need_is_kept_and_what_they_make_is_not() {
+    let mut plan = Plan::new("/bin/true");
+    let [start, used, made] = ["start", "used", "made"].map(|name| plan.input(name));
+    plan.hold = Some(crate::Hold::Listener(start));
+    plan.last = vec![
+        Step::Sync { point: 1, send: vec![used], receive: vec![made] },
+        Step::Close(made),
+        Step::Close(used),
+    ];
+    assert_eq!(plan.kept(), [start, used]);
+    let program = encode(&plan, CONTEXT).unwrap();
+    let place = program.operations.iter().find(|operation| operation.code == code::PLACE).unwrap();
+    let kept = [0_u32, 1].iter().flat_map(|slot| slot.to_ne_bytes()).collect();
+    assert_eq!(place.values[1], Value::Bytes(kept));
+}
