@@ -221,3 +221,147 @@ fn without_a_cgroup_all_limits_are_left_out_and_said_to_be() {
     let left: Vec<String> = cgroup.outcome().left_out().iter().map(|left| left.setting.subject()).collect();
     assert_eq!(left, ["pids.max", "devices"]);
 }
+
+fn resources(json: &str) -> oci_spec::runtime::LinuxResources {
+    cofferdam::oci::cgroup::parse_resources(json.as_bytes()).expect("resources")
+}
+
+#[test]
+fn an_update_changes_what_is_given_and_nothing_else() {
+    require!(is_root(), "root");
+    let path = format!("/{}", name());
+    let first = r#"{"memory": {"limit": 67108864, "swap": 134217728}, "pids": {"limit": 20}}"#;
+    let mut cgroup = create(&spec(&format!(r#"{{"cgroupsPath": {path:?}, "resources": {first}}}"#)), "c");
+    let memory =
+        |cgroup: &ContainerCgroup| value(cgroup, Controller::Memory, "memory.limit_in_bytes", "memory.max");
+    let swap = |cgroup: &ContainerCgroup| {
+        value(cgroup, Controller::Memory, "memory.memsw.limit_in_bytes", "memory.swap.max")
+    };
+    let sum = swap(&cgroup);
+    let (current, outcome) = cgroup
+        .update(&resources(first), &resources(r#"{"memory": {"limit": 33554432}}"#))
+        .expect("an update");
+    assert!(outcome.is_complete());
+    assert_eq!(memory(&cgroup), "33554432");
+    assert_eq!(current.memory().and_then(|memory| memory.swap()), Some(134_217_728));
+    let (current, _) = cgroup.update(&current, &resources(r#"{"pids": {"limit": 40}}"#)).expect("an update");
+    assert_eq!(value(&cgroup, Controller::Pids, "pids.max", "pids.max"), "40");
+    assert_eq!(memory(&cgroup), "33554432");
+    // What comes later fails, and what came before is taken back.
+    let wrong = r#"{"memory": {"limit": 50331648}, "cpu": {"cpus": "60000"}}"#;
+    let text = cgroup.update(&current, &resources(wrong)).expect_err("a refusal").to_string();
+    assert!(text.starts_with("config.json: linux.resources.cpu.cpus: "), "{text}");
+    assert_eq!(memory(&cgroup), "33554432");
+    // Swap alone, with the limit of memory that holds.
+    let more = resources(r#"{"memory": {"swap": 167772160, "limit": 0}}"#);
+    let (current, _) = cgroup.update(&current, &more).expect("an update");
+    assert_eq!(current.memory().and_then(|memory| memory.limit()), Some(33_554_432));
+    assert_ne!(swap(&cgroup), sum);
+    // No limit of memory is none of both.
+    let (current, _) =
+        cgroup.update(&current, &resources(r#"{"memory": {"limit": -1}}"#)).expect("an update");
+    assert_eq!(current.memory().and_then(|memory| memory.swap()), Some(-1));
+    cgroup.remove(SOON).expect("it is removed");
+}
+
+#[test]
+fn resources_that_are_none_name_the_place_in_the_document() {
+    let refused = |json: &str| {
+        cofferdam::oci::cgroup::parse_resources(json.as_bytes()).expect_err("a refusal").to_string()
+    };
+    let text = refused(r#"{"memory": {"limit": "much"}}"#);
+    assert!(text.starts_with("config.json: memory.limit: "), "{text}");
+    assert!(refused("{} {}").contains("trailing characters"));
+}
+
+#[test]
+fn a_planned_one_is_where_it_will_be() {
+    require!(is_root(), "root");
+    let spec = at(&format!("/{}", name()));
+    let planned = ContainerCgroup::planned(&spec, "c", LimitPolicy::Required).expect("a plan");
+    assert!(ContainerCgroup::open(&planned).expect("no error").cgroup().is_none());
+    let mut made = create(&spec, "c");
+    assert_eq!(planned, made.record());
+    made.remove(SOON).expect("it is removed");
+}
+
+#[test]
+fn devices_are_denied_but_for_the_harmless_ones_and_those_allowed() {
+    require!(is_root(), "root");
+    require!(has(Controller::Devices), "rules for devices");
+    let path = format!("/{}", name());
+    let devices = r#"[{"allow": false, "access": "rwm"}, {"allow": true, "type": "c", "major": 10, "minor": 229, "access": "rw"}]"#;
+    let resources = format!(r#"{{"cgroupsPath": {path:?}, "resources": {{"devices": {devices}}}}}"#);
+    let mut cgroup = create(&spec(&resources), "c");
+    let devices = cgroup.cgroup().expect("a cgroup").paths().find(|(hierarchy, _)| {
+        hierarchy.version() == Version::V1 && hierarchy.controllers().contains(Controller::Devices)
+    });
+    if let Some((hierarchy, path)) = devices {
+        let list = hierarchy.mount_point().join(path.as_path()).join("devices.list");
+        let list = std::fs::read_to_string(list).expect("a list");
+        let mut lines: Vec<&str> = list.lines().collect();
+        lines.sort_unstable();
+        let expected = [
+            "b *:* m",
+            "c *:* m",
+            "c 10:229 rwm",
+            "c 136:* rwm",
+            "c 1:3 rwm",
+            "c 1:5 rwm",
+            "c 1:7 rwm",
+            "c 1:8 rwm",
+            "c 1:9 rwm",
+            "c 5:0 rwm",
+            "c 5:2 rwm",
+        ];
+        assert_eq!(lines, expected);
+    }
+    let mut inside = Command::new("sh")
+        .args(["-c", "read go; (: </dev/null) && (: >/dev/zero) && ! (: </dev/kmsg)"])
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("a shell");
+    cgroup.cgroup().expect("a cgroup").add(inside.id()).expect("a process is moved");
+    drop(inside.stdin.take());
+    assert!(inside.wait().expect("it ends").success());
+    cgroup.remove(SOON).expect("it is removed");
+}
+
+#[test]
+fn a_sub_cgroup_has_to_be_there_and_inside() {
+    require!(is_root(), "root");
+    let mut cgroup = create(&at(&format!("/{}", name())), "c");
+    let refused = |entries: &[&str]| cgroup.sub_cgroup(entries).expect_err("a refusal").to_string();
+    let text = refused(&["../x"]);
+    assert_eq!(text, "config.json: cgroup: \"../x\": \"../x\" has the component \"..\"");
+    assert!(refused(&["inner"]).contains("there is no cgroup "));
+    assert!(refused(&["nothing:inner"]).contains("the container has no cgroup for \"nothing\" of v1"));
+    for directory in directories(&cgroup) {
+        std::fs::create_dir(directory.join("inner")).expect("a cgroup");
+    }
+    let inner = cgroup.sub_cgroup(&["inner"]).expect("it is there");
+    let expected: Vec<PathBuf> =
+        directories(&cgroup).iter().map(|directory| directory.join("inner")).collect();
+    assert_eq!(directories(&inner), expected);
+    cgroup.remove(SOON).expect("it is removed with those in it");
+    assert!(expected.iter().all(|directory| !directory.exists()));
+}
+
+#[test]
+fn all_processes_are_killed_frozen_or_not_and_those_below() {
+    require!(is_root(), "root");
+    let mut cgroup = create(&at(&format!("/{}", name())), "c");
+    let path = cgroup.cgroup().expect("a cgroup").path().to_string();
+    let inner = create(&at(&format!("/{path}/inner")), "c");
+    let below = Sleeper::new(&inner);
+    cgroup.freeze(SOON).expect("it is frozen");
+    assert!(cgroup.frozen().expect("a state").frozen);
+    assert_eq!(cgroup.processes().expect("those below too"), [below.0.id()]);
+    let waiter = std::thread::spawn(move || drop(below));
+    cgroup.kill_all(SOON).expect("all are killed");
+    waiter.join().expect("it ends");
+    assert_eq!(cgroup.processes().expect("nobody"), Vec::<u32>::new());
+    assert!(!cgroup.frozen().expect("a state").frozen);
+    cgroup.remove(SOON).expect("it is removed");
+}

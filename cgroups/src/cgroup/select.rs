@@ -30,6 +30,28 @@ impl Cgroup {
         Ok(Self { hierarchies: self.hierarchies.clone(), parts })
     }
 
+    /// What one of a controller's files says, as it is; none where the cgroup has no such file. For what this crate has no
+    /// type for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoController`] if it has no directory where the controller is; [`Error::Value`] for what is no name of a
+    /// file; [`Error::Open`] and [`Error::Read`].
+    pub fn control_file(&self, controller: Controller, file: &str) -> Result<Option<String>> {
+        if file.is_empty() || file.contains('/') || file.starts_with('.') {
+            let expected = "a name such as memory.stat";
+            return Err(Error::Value { what: "a control file", value: file.to_owned(), expected });
+        }
+        let part = self.part_of(controller).ok_or_else(|| self.no_controller(controller))?;
+        match part.dir.read(file) {
+            Ok(text) => Ok(Some(text)),
+            Err(Error::Open { errno, .. }) if errno.number() == libc::ENOENT && self.exists() => Ok(None),
+            // The kernel was started without it, and shows the file all the same.
+            Err(Error::Read { errno, .. }) if errno.number() == libc::EOPNOTSUPP => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn v2_serves(&self, controller: Controller) -> bool {
         self.part_of(controller).is_some_and(|part| part.version == Version::V2)
     }

@@ -28,6 +28,16 @@ pub enum Error {
         /// Why.
         source: Box<cofferdam_cgroups::Error>,
     },
+    /// A network device that could not be moved into the container.
+    #[error("config.json: {path}: {operation}: {errno}")]
+    NetDevice {
+        /// Which one, as `linux.netDevices["eth0"]`.
+        path: String,
+        /// What was done.
+        operation: String,
+        /// What the kernel says about it.
+        errno: Errno,
+    },
     /// A file or directory that is needed and cannot be used.
     #[error("{what} {}: {errno}", .path.display())]
     Path {

@@ -9,16 +9,19 @@ mod default;
 mod delete;
 mod descriptors;
 mod error;
+pub mod events;
 mod explain;
 mod features;
 mod hooks;
 mod kill;
 mod meetings;
+pub mod netdevices;
 mod notify;
 mod options;
 #[allow(dead_code, unused_imports, reason = "grows section by section")]
 mod plan;
 mod process;
+pub mod rdt;
 mod runtime;
 mod seccomp;
 mod sockets;
@@ -26,7 +29,6 @@ mod start;
 mod state;
 mod status;
 mod streams;
-mod usage;
 
 pub use config::{Bundle, Config, Id, NotApplied, Report, validate, validate_process, validate_resources};
 pub use container::Container;
@@ -38,7 +40,3 @@ pub use options::{CreateOptions, ExecOptions};
 pub use process::Process;
 pub use runtime::{Listed, Runtime};
 pub use status::{Details, State, Status};
-pub use usage::{
-    BlockEntry, BlockUsage, CpuSetUsage, CpuTime, CpuUsage, HugePageUsage, MemoryEntry, MemoryUsage,
-    PidsUsage, Psi, PsiData, Throttling, Usage,
-};

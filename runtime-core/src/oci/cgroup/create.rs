@@ -76,7 +76,8 @@ impl ContainerCgroup {
             Err(FillError::Other(error)) => Err(undone(placed, error)),
             Ok(outcome) => {
                 let existed = placed.existed;
-                Ok(Self { hierarchies: Some(hierarchies), cgroup: placed.cgroup, existed, outcome })
+                let (hierarchies, cgroup) = (Some(hierarchies), placed.cgroup);
+                Ok(Self { hierarchies, cgroup, existed, outcome })
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::oci::{Error, Result};
 
 impl ContainerCgroup {
     /// A cgroup that the container has made in its own, for `exec --cgroup [CONTROLLERS:]PATH`. An entry with controllers
-    /// (`cpu,cpuacct`, `name=systemd`, as they are mounted together) is for that v1 hierarchy alone, one without for all.
+    /// (`cpu,memory`, `name=systemd`) is for the v1 hierarchies that serve one of these, one without for all others.
     ///
     /// # Errors
     /// [`Error::Config`] for a path that leads out, names a hierarchy that there is not, or is not there.
@@ -23,8 +23,9 @@ impl ContainerCgroup {
                 None => (None, *entry),
             };
             let path = CgroupPath::new(path).map_err(|fault| refuse(entry, &fault))?;
-            if controllers.is_some_and(|name| !own.paths().any(|(hierarchy, _)| names(hierarchy, name))) {
-                return Err(refuse(entry, &"the container has no cgroup in such a hierarchy"));
+            let mut words = controllers.iter().flat_map(|controllers| controllers.split(','));
+            if let Some(word) = words.find(|word| !own.paths().any(|(hierarchy, _)| names(hierarchy, word))) {
+                return Err(refuse(entry, &format_args!("the container has no cgroup for {word:?} of v1")));
             }
             paths.push((controllers, path));
         }
@@ -89,8 +90,8 @@ fn is_of(membership: &Membership, hierarchy: &Hierarchy) -> bool {
                 && membership.name.as_deref() == hierarchy.name()))
 }
 
-/// Whether somebody means this hierarchy: by all that it is mounted with, or by one of its controllers.
-fn names(hierarchy: &Hierarchy, name: &str) -> bool {
+/// Whether one of these words, with commas between them, means this v1 hierarchy.
+fn names(hierarchy: &Hierarchy, words: &str) -> bool {
     let key = record::key(hierarchy);
-    !key.is_empty() && name.split(',').all(|word| key.split(',').any(|known| known == word))
+    !key.is_empty() && words.split(',').any(|word| key.split(',').any(|known| known == word))
 }
