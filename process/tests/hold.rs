@@ -232,6 +232,34 @@ fn process_one_waits_and_its_child_becomes_the_program() {
 }
 
 #[test]
+fn every_failing_operation_leaves_nothing_in_new_namespaces_either() {
+    let _alone = alone();
+    require!(user_namespaces(), "user namespaces");
+    for (maps_root, stay_as_init) in [(false, true), (true, false), (true, true)] {
+        let mut plan = shell("exit 7");
+        plan.namespaces = Namespaces::USER | Namespaces::PID | Namespaces::UTS;
+        (plan.rendezvous, plan.maps_root, plan.stay_as_init) = (true, maps_root, stay_as_init);
+        plan.find_program = true;
+        plan.hold = Some(Hold::Caller);
+        plan.steps.push(Step::Hostname("held".into()));
+        plan.last.push(Step::Sync { point: 1, send: vec![], receive: vec![] });
+        let hold = |fault: Option<u32>| {
+            let mut maps = Maps::single();
+            // There is no operation with the highest number.
+            Spawner::new(&plan, &[]).rendezvous(&mut maps).fail_at(fault.unwrap_or(u32::MAX)).hold()
+        };
+        let child = hold(None).unwrap().start(&mut Nobody);
+        assert_eq!(child.unwrap().wait().unwrap().code(), Some(7));
+        let before = (descriptors(), children());
+        for operation in 0..plan.operations().unwrap() {
+            let error = hold(Some(operation)).and_then(|held| held.start(&mut Nobody)).unwrap_err();
+            assert_eq!(error.errno().unwrap().number(), libc::ENOSYS, "operation {operation}: {error}");
+            assert_eq!((descriptors(), children()), before, "operation {operation}: {error}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_held_is_refused_before_anything_happens() {
     let _alone = alone();
     let mut plan = shell("exit 0");

@@ -169,6 +169,8 @@ fn unescaped(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encode::{Context, encode};
+    use crate::{Hold, Location, RawCall, Step};
     use proptest::prelude::*;
 
     fn operation() -> impl Strategy<Value = Operation> {
@@ -197,6 +199,47 @@ mod tests {
                 prop_assert_eq!(Remaining::from_text(&remaining.to_text()).unwrap(), remaining);
             }
         }
+    }
+
+    #[test]
+    fn every_operation_that_can_come_after_the_hold_is_written_and_read() {
+        let mut plan = Plan::new("/bin/line\nbreak");
+        let file = plan.input("file");
+        (plan.hold, plan.stay_as_init) = (Some(Hold::Caller), true);
+        let call = |number, name: &str| RawCall {
+            name: name.into(),
+            number: u32::try_from(number).unwrap(),
+            arguments: Vec::new(),
+            into: None,
+            tolerate: None,
+        };
+        plan.last = vec![
+            Step::Write { location: Location::path("/a b\\c\n"), content: b"x".to_vec() },
+            Step::Sync { point: 1, send: Vec::new(), receive: Vec::new() },
+            Step::Close(file),
+            Step::NoNewPrivileges,
+            Step::Call(call(libc::SYS_seccomp, "seccomp")),
+            Step::Call(call(libc::SYS_getpid, "getpid")),
+        ];
+        let context = Context { last_capability: 40, raised: None };
+        let program = encode(&plan, context).unwrap();
+        let held = program.position(code::HOLD).unwrap();
+        let remaining = Remaining::after(held, &program, &plan);
+        assert_eq!(Remaining::from_text(&remaining.to_text()).unwrap(), remaining);
+        assert_eq!(
+            (remaining.meetings, remaining.operations.len()),
+            (1, program.operations.len() - held - 1)
+        );
+        let error = |at: usize| {
+            let operation = u32::try_from(held + 1 + at).unwrap();
+            remaining.failure(operation, Errno::new(libc::EIO)).map(|error| error.to_string())
+        };
+        assert_eq!(error(0).unwrap(), "hand over to the program: EIO (Input/output error), by clone3");
+        let last = remaining.operations.len() - 1;
+        assert_eq!(error(last).unwrap(), "execute /bin/line\nbreak: EIO (Input/output error)");
+        assert_eq!(error(last - 1).unwrap(), "call getpid: EIO (Input/output error)");
+        assert_eq!(error(last + 1), None);
+        assert!(remaining.failure(0, Errno::new(libc::EIO)).is_none());
     }
 
     #[test]
