@@ -14,7 +14,12 @@ use crate::plan::{Argument, Field, Hold, Namespaces, RawCall, Slot, Step};
 pub(super) fn lower(builder: &mut Builder<'_>, index: usize, step: &Step) -> Result<(), Error> {
     let number = |number: u64| Value::Number(number);
     match step {
-        Step::Unshare(kinds) => builder.call("unshare", libc::SYS_unshare, [number(u64::from(kinds.bits()))]),
+        Step::Unshare(kinds) => {
+            builder.call("unshare", libc::SYS_unshare, [number(u64::from(kinds.bits()))]);
+            if kinds.contains(Namespaces::USER) {
+                super::credentials::hide(builder);
+            }
+        }
         Step::Join { from, kinds } => {
             let values = [Value::Slot(builder.slot(*from)), number(u64::from(kinds.bits()))];
             builder.call("setns", libc::SYS_setns, values);

@@ -44,6 +44,7 @@ impl Rendezvous for Creating<'_> {
         received: Vec<OwnedFd>,
     ) -> Result<Vec<OwnedFd>, BoxError> {
         match point {
+            point::MAPS => self.created(process)?,
             point::CONSOLE => self.console(received)?,
             point::MOUNTED => self.hooks(process)?,
             _ => return Err(unexpected(point).into()),

@@ -6,7 +6,7 @@ use super::draft::Draft;
 use crate::cgroup::Shape;
 use crate::enclosure::{Enclosure, kinds_of};
 use crate::program::Program;
-use crate::{ClockOffset, Error, Namespaces, Step};
+use crate::{ClockOffset, Credentials, Error, Namespaces, Step};
 
 /// Which namespaces a process gets that are not the caller's, and what it writes to its own files before it is in them.
 #[derive(Debug, Default)]
@@ -16,6 +16,17 @@ pub(crate) struct Kinds {
     /// Monotonic and boottime, for a new time namespace.
     pub(crate) offsets: (ClockOffset, ClockOffset),
     pub(crate) oom_score_adjust: Option<i32>,
+    /// A new user namespace is made after others are joined, which its root has no rights over.
+    pub(crate) user: Option<LateUser>,
+}
+
+/// A user namespace that is made by a step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LateUser {
+    /// The meeting at which the caller writes its id maps.
+    pub(crate) point: u32,
+    /// Who the process is from then on.
+    pub(crate) ids: (u32, u32),
 }
 
 impl Kinds {
@@ -27,6 +38,7 @@ impl Kinds {
             joined,
             offsets: enclosure.time_offsets.unwrap_or_default(),
             oom_score_adjust: program.oom_score_adjust,
+            user: None,
         })
     }
 
@@ -48,10 +60,14 @@ impl Kinds {
             return through_proc(draft, self.oom_score_adjust, time);
         }
         let into_user = kinds_of(&self.joined).contains(Namespaces::USER);
-        let early = if into_user { Namespaces::empty() } else { at_once };
+        let early = if into_user || self.user.is_some() { Namespaces::empty() } else { at_once };
         draft.plan.namespaces = early;
         let forks = join_all(draft, self.joined)?;
-        let late = new.without(early).without(Namespaces::TIME);
+        let mut late = new.without(early).without(Namespaces::TIME);
+        if let Some(user) = self.user {
+            user.enter(draft);
+            late = late.without(Namespaces::USER);
+        }
         if !late.is_empty() {
             draft.step(Step::Unshare(late));
         }
@@ -69,6 +85,19 @@ impl Kinds {
             draft.step(Step::Fork);
         }
         Ok(())
+    }
+}
+
+impl LateUser {
+    fn enter(self, draft: &mut Draft<'_>) {
+        draft.step(Step::Unshare(Namespaces::USER));
+        draft.step(Step::Sync { point: self.point, send: Vec::new(), receive: Vec::new() });
+        let (uid, gid) = self.ids;
+        draft.step(Step::Credentials(Credentials {
+            uid: Some(uid),
+            gid: Some(gid),
+            ..Credentials::default()
+        }));
     }
 }
 

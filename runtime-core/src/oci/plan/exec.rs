@@ -2,7 +2,6 @@
 
 use std::os::fd::BorrowedFd;
 
-use cofferdam_namespaces::Setgroups;
 use oci_spec::runtime::{Process, Spec};
 
 use super::process::{self, Ids, Subject};
@@ -44,9 +43,7 @@ pub(crate) fn exec<'a>(request: &ExecRequest<'a>) -> Result<Prepared<'a>> {
     let into_user = kinds_of(&joined).contains(Namespaces::USER);
     let maps = if into_user { Some(target.maps()?) } else { None };
     let ids = match &maps {
-        Some((users, groups, setgroups)) => {
-            Ids { maps: Some((users, groups)), groups: *setgroups == Setgroups::Allow }
-        }
+        Some((users, groups, setgroups)) => Ids { maps: Some((users, groups)), groups: (*setgroups).into() },
         None => Ids::of_caller()?,
     };
     let linux = request.spec.linux().as_ref();

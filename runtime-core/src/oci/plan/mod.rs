@@ -40,6 +40,8 @@ pub(crate) mod point {
     pub(crate) const STARTED: u32 = 4;
     /// After the start: the init sends the listener of its seccomp filter.
     pub(crate) const LISTENER: u32 = 5;
+    /// First of all, where a user namespace is made after others were joined: its id maps are written.
+    pub(crate) const MAPS: u32 = 6;
 }
 
 /// The plan for the first process of a container.

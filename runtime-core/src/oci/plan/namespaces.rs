@@ -6,9 +6,9 @@ use std::path::Path;
 use cofferdam_namespaces::{Error as NamespaceError, Namespace};
 use oci_spec::runtime::{Linux, LinuxIdMapping, LinuxNamespace, LinuxNamespaceType, LinuxTimeOffset};
 
-use super::{Request, Spaces};
+use super::{Request, Spaces, point};
 use crate::oci::{Error, Result};
-use crate::prepare::{Draft, Kinds, Maps, leave_groups};
+use crate::prepare::{Draft, Kinds, LateUser, Maps, first, leave_groups};
 use crate::{ClockOffset, Credentials, IdMap, IdRange, InsideId, Kind, Namespaces, OutsideId, Step};
 
 /// The process gets into its namespaces, and in a user namespace it becomes one who may make files there.
@@ -22,7 +22,11 @@ pub(super) fn enter(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<Spac
     }
     let process = request.spec.process().as_ref();
     let mut maps = maps(linux, new)?;
-    if let Some(maps) = &mut maps {
+    let mut user = None;
+    if let Some(maps) = maps.as_mut().filter(|_| !joined.is_empty()) {
+        let ids = (first(&maps.maps.uid), first(&maps.maps.gid));
+        user = Some(LateUser { point: point::MAPS, ids });
+    } else if let Some(maps) = &mut maps {
         maps.lifted = process.map(super::process::lifted_limits).transpose()?.unwrap_or_default();
         draft.plan.rendezvous = true;
         draft.plan.maps_root = maps.make_root();
@@ -32,15 +36,19 @@ pub(super) fn enter(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<Spac
         joined,
         offsets: offsets(linux, new)?,
         oom_score_adjust: process.and_then(|process| process.oom_score_adj()),
+        user,
     };
     super::process::check_oom_score(way.oom_score_adjust)?;
     draft.enter_cgroup(request.cgroup.shape);
     let into_user = joined_kinds.contains(Namespaces::USER);
-    if let Some(process) = process.filter(|_| into_user) {
+    if let Some(process) = process.filter(|_| into_user || user.is_some()) {
         super::process::raise_limits(draft, process)?;
     }
     way.enter(draft, request.cgroup.shape)?;
-    let early = if into_user { Some((0, 0)) } else { maps.as_ref().and_then(Maps::early) };
+    let early = match (&maps, user) {
+        (Some(maps), None) => maps.early(),
+        _ => into_user.then_some((0, 0)),
+    };
     if let Some((uid, gid)) = early {
         let ids = Credentials { uid: Some(uid), gid: Some(gid), ..Credentials::default() };
         draft.step(Step::Credentials(ids));
@@ -75,12 +83,6 @@ fn listed(linux: Option<&Linux>) -> Result<Listed> {
             None => found.new |= flag,
             Some(path) => found.joined.extend(open(index, path, kind)?),
         }
-    }
-    if found.new.contains(Namespaces::USER) && !found.joined.is_empty() {
-        let kinds = crate::enclosure::kinds_of(&found.joined);
-        let reason =
-            format!("a new user namespace has no rights over the {kinds} namespaces that are joined");
-        return Err(Error::config("linux.namespaces", reason));
     }
     Ok(found)
 }

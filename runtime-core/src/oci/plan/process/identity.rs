@@ -13,18 +13,34 @@ use crate::{Credentials, InsideId, Step, own};
 pub(crate) struct Ids<'s> {
     /// The users and groups, where they are known.
     pub(crate) maps: Option<(&'s IdMap, &'s IdMap)>,
-    /// Whether groups may be changed.
-    pub(crate) groups: bool,
+    pub(crate) groups: Groups,
+}
+
+/// What can be done about groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Groups {
+    /// They can be changed.
+    Allowed,
+    /// They cannot be changed.
+    Denied,
+    /// Whether they can is not known. They were left, if they can.
+    Left,
+}
+
+impl From<Setgroups> for Groups {
+    fn from(setgroups: Setgroups) -> Self {
+        if setgroups == Setgroups::Allow { Self::Allowed } else { Self::Denied }
+    }
 }
 
 /// The ids in the namespaces of a new container.
 pub(super) fn ids(spaces: &Spaces) -> Result<Ids<'_>> {
     if let Some(maps) = &spaces.maps {
-        let groups = maps.maps.setgroups == Setgroups::Allow;
+        let groups = maps.maps.setgroups.into();
         return Ok(Ids { maps: Some((&maps.maps.uid, &maps.maps.gid)), groups });
     }
     if spaces.other_user {
-        return Ok(Ids { maps: None, groups: true });
+        return Ok(Ids { maps: None, groups: Groups::Left });
     }
     Ids::of_caller()
 }
@@ -33,6 +49,7 @@ impl Ids<'_> {
     /// Those of the caller's own user namespace.
     pub(crate) fn of_caller() -> Result<Self> {
         let groups = may(rustix::thread::CapabilitySet::SETGID)? && !own::get()?.setgroups_denied;
+        let groups = if groups { Groups::Allowed } else { Groups::Denied };
         Ok(Self { maps: None, groups })
     }
 }
@@ -57,7 +74,7 @@ pub(super) fn set(draft: &mut Draft<'_>, subject: &Subject<'_>) -> Result<()> {
     for (index, gid) in additional.iter().enumerate() {
         known(&format!("process.user.additionalGids[{index}]"), *gid, groups)?;
     }
-    if !ids.groups && !additional.is_empty() {
+    if ids.groups == Groups::Denied && !additional.is_empty() {
         let reason = "cannot be set: this user namespace denies setgroups, as one without newgidmap must";
         return Err(Error::config("process.user.additionalGids", format!("{additional:?} {reason}")));
     }
@@ -66,7 +83,11 @@ pub(super) fn set(draft: &mut Draft<'_>, subject: &Subject<'_>) -> Result<()> {
         sets = capabilities::with_right_to_filter(sets);
     }
     draft.step(Step::Credentials(Credentials {
-        groups: ids.groups.then_some(additional),
+        groups: match ids.groups {
+            Groups::Allowed => Some(additional),
+            Groups::Left => Some(additional).filter(|groups| !groups.is_empty()),
+            Groups::Denied => None,
+        },
         gid: Some(user.gid()),
         uid: Some(user.uid()),
         capabilities: Some(sets),

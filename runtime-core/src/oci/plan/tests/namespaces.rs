@@ -89,6 +89,30 @@ fn root_of_a_user_namespace_that_is_joined_is_root_there() {
 }
 
 #[test]
+fn a_new_user_namespace_comes_after_what_is_joined_and_owns_the_rest() {
+    if !is_root() {
+        return;
+    }
+    let mut other = crate::Command::new("/bin/sleep");
+    let kinds = crate::Namespaces::NET | crate::Namespaces::MNT;
+    let mut other = other.arg("60").namespaces(kinds).spawn().unwrap();
+    let pid = other.id();
+    let joined = spec("readlink /proc/self/ns/net; hostname; id -u; id -G; echo $$", |value| {
+        in_user_namespace(value);
+        with_path("network", &format!("/proc/{pid}/ns/net"))(value);
+        value["hostname"] = json!("box");
+        let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 1000 }]);
+        value["linux"]["uidMappings"] = map.clone();
+        value["linux"]["gidMappings"] = map;
+        value["process"]["user"] = json!({ "uid": 5, "gid": 6, "additionalGids": [7] });
+    });
+    let theirs = read_link(format!("/proc/{pid}/ns/net")).unwrap();
+    assert_eq!(output(&joined), format!("{}\nbox\n5\n6 7\n1\n", theirs.display()));
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
+#[test]
 fn the_callers_own_namespace_by_path_is_a_shared_one() {
     let spec = spec("true", |value| {
         as_anyone(value);
