@@ -14,6 +14,17 @@ use crate::oci::{Error, Result};
 const CONFIG: &str = "config.json";
 
 /// A bundle: a directory with a `config.json` and, mostly, the container's root file system.
+///
+/// ```
+/// use cofferdam::oci::{Bundle, default_spec, write_spec};
+///
+/// let directory = tempfile::tempdir()?;
+/// write_spec(&directory, &default_spec())?;
+/// let bundle = Bundle::open(&directory)?;
+/// assert!(bundle.path.is_absolute());
+/// assert_eq!(bundle.spec.version(), "1.3.0");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Bundle {
     /// Its absolute path, without symbolic links.

@@ -57,6 +57,10 @@ const EMPTY_IS_ABSENT: [(&str, &str); 17] = [
     ("linux.seccomp", "listenerMetadata"),
 ];
 
+/// Names of the specification that the types have in other letters, which would make them unknown fields.
+const RENAMED: [(&str, &str, &str); 2] =
+    [("linux.intelRdt", "enableCMT", "enableCmt"), ("linux.intelRdt", "enableMBM", "enableMbm")];
+
 /// The kinds of hooks.
 pub(crate) const HOOKS: [&str; 6] =
     ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
@@ -81,6 +85,16 @@ pub(super) fn settle(document: &mut Value, root: &str) -> Result<()> {
                 && let Some(object) = value.as_object_mut()
             {
                 object.remove(field);
+            }
+            Ok(())
+        })?;
+    }
+    for (object, name, known) in RENAMED {
+        part.each(object, &mut |value, _| {
+            if let Some(object) = value.as_object_mut()
+                && let Some(value) = object.remove(name)
+            {
+                object.insert(known.to_owned(), value);
             }
             Ok(())
         })?;

@@ -10,7 +10,8 @@ const RESERVED: [&str; 3] = ["info", "mon_data", "mon_groups"];
 
 pub(super) fn check(rdt: Option<&LinuxIntelRdt>) -> Result<()> {
     let Some(rdt) = rdt else { return Ok(()) };
-    if let Some(class) = rdt.clos_id() {
+    // The class `/` is that of the root, where everything is that has no other.
+    if let Some(class) = rdt.clos_id().as_deref().filter(|class| *class != "/") {
         class_name(class)?;
     }
     if let Some(schema) = rdt.mem_bw_schema()
@@ -63,6 +64,7 @@ mod tests {
             (rdt(json!({})), ""),
             (rdt(json!({"closID": ""})), ""),
             (rdt(json!({"closID": "guaranteed_group"})), ""),
+            (rdt(json!({"closID": "/"})), ""),
             (rdt(json!({"closID": "a/b"})), &refused("a/b")),
             (rdt(json!({"closID": ".."})), &refused("..")),
             (rdt(json!({"closID": "."})), &refused(".")),
