@@ -86,7 +86,7 @@ fn the_owner_of_v2_alone_changes_and_not_the_group() {
     use std::os::unix::fs::MetadataExt;
     require_root!();
     let (hierarchies, path) = (host(), path());
-    let cgroup = hierarchies.place(|_| Some(path), false).expect("a cgroup").cgroup.expect("one");
+    let cgroup = hierarchies.place(|_| Some(path.clone()), false).expect("a cgroup").cgroup.expect("one");
     cgroup.delegate_to_user(4321).expect("it is given");
     for (version, directory) in directories(&cgroup) {
         let owner = if version == cofferdam_cgroups::Version::V2 { 4321 } else { 0 };
