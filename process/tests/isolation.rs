@@ -337,6 +337,50 @@ fn mounts_can_be_copied_from_another_namespace() {
 }
 
 #[test]
+fn what_links_lead_to_is_made_in_the_root() {
+    require!(user_namespaces(), "user namespaces");
+    let outside = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let link = |to: &Path, name: &str| symlink(to, directory.path().join(name)).unwrap();
+    fs::create_dir(directory.path().join("etc")).unwrap();
+    link(outside.path(), "absolute");
+    link(Path::new("../run/./resolve/../stub/file"), "etc/resolv.conf");
+    link(Path::new("../../../../../../../top"), "etc/up");
+    link(Path::new("etc/up"), "chain");
+    link(Path::new("loop"), "loop");
+    let mut plan = shell("true");
+    let root = rooted(&mut plan, directory.path());
+    for (path, kind) in [
+        ("/absolute/a/b", TargetKind::Directory),
+        ("/etc/resolv.conf", TargetKind::File),
+        ("chain", TargetKind::Directory),
+        ("chain/../other/", TargetKind::Directory),
+    ] {
+        let into = plan.slot(path);
+        plan.steps.push(Step::MakeTarget { root, path: path.into(), kind, into });
+        let wanted = match kind {
+            TargetKind::File => FileKind::Regular,
+            _ => FileKind::Directory,
+        };
+        let expected = Expected { kind: Some(wanted), ..Expected::default() };
+        plan.steps.push(Step::Verify { file: into, expected });
+    }
+    run_in_user_namespace(plan.clone()).unwrap();
+    let inside = |path: &str| directory.path().join(path);
+    assert!(inside("run/stub/file").is_file());
+    assert!(inside("run/resolve").is_dir(), "what is left again has to exist");
+    assert!(inside("top").is_dir() && inside("other").is_dir());
+    assert!(inside(outside.path().strip_prefix("/").unwrap().join("a/b").to_str().unwrap()).is_dir());
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+
+    let into = plan.slot("loop");
+    let kind = TargetKind::Directory;
+    plan.steps.push(Step::MakeTarget { root, path: "loop/x".into(), kind, into });
+    let error = run_in_user_namespace(plan).unwrap_err().to_string();
+    assert!(error.contains("ELOOP"), "{error}");
+}
+
+#[test]
 fn steps_depend_on_what_is_there() {
     require!(user_namespaces(), "user namespaces");
     let directory = tempfile::tempdir().unwrap();

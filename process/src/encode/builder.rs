@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::numbering::Numbering;
 use super::program::{Operation, Program, Value};
 use super::{Context, Label, Part};
 use crate::Error;
@@ -46,12 +47,7 @@ impl<'a> Builder<'a> {
             next += 1;
         }
         next += STREAMS;
-        for (index, number) in numbers.iter_mut().enumerate() {
-            if !plan.slots.is_input(Slot(u32::try_from(index).unwrap_or(u32::MAX))) {
-                *number = next;
-                next += 1;
-            }
-        }
+        let next = Numbering::new(plan, &mut numbers, next).all();
         Self {
             plan,
             context,

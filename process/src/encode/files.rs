@@ -24,7 +24,8 @@ pub(super) fn lower(builder: &mut Builder<'_>, step: &Step) -> Result<(), Error>
             open(builder, place, *how, builder.slot(*into));
         }
         Step::MakeTarget { root, path, kind, into } => {
-            target(builder, builder.slot(*root), path, *kind, builder.slot(*into))?;
+            let (root, into) = (builder.slot(*root), builder.slot(*into));
+            make_target(builder, root, path, *kind, into, true)?;
         }
         Step::Directory { location, mode } => {
             let [dir, path] = builder.location(location)?;
@@ -89,13 +90,24 @@ pub(super) fn open_root(builder: &mut Builder<'_>, out: u32) -> Result<(), Error
     Ok(())
 }
 
-/// A handle on a mount target, made where it is missing.
+/// A handle on a mount target, made where it is missing, unless that is where a link leads.
 pub(super) fn target(
     builder: &mut Builder<'_>,
     root: u32,
     place: &Path,
     kind: TargetKind,
     out: u32,
+) -> Result<(), Error> {
+    make_target(builder, root, place, kind, out, false)
+}
+
+fn make_target(
+    builder: &mut Builder<'_>,
+    root: u32,
+    place: &Path,
+    kind: TargetKind,
+    out: u32,
+    follow: bool,
 ) -> Result<(), Error> {
     let (kind, model) = match kind {
         TargetKind::Directory => (like::DIRECTORY, Value::Number(0)),
@@ -107,6 +119,7 @@ pub(super) fn target(
         .value(path(place)?)
         .value(Value::Number(kind))
         .value(model)
+        .value(Value::Number(follow.into()))
         .out(out);
     builder.push(operation, Some("make target"));
     Ok(())

@@ -6,6 +6,7 @@ mod condition;
 mod credentials;
 mod files;
 mod mount;
+mod numbering;
 mod process;
 mod program;
 

@@ -132,3 +132,25 @@ fn what_the_last_steps_need_is_kept_and_what_they_make_is_not() {
     let kept = [0_u32, 1].iter().flat_map(|slot| slot.to_ne_bytes()).collect();
     assert_eq!(place.values[1], Value::Bytes(kept));
 }
+
+#[test]
+fn what_is_closed_makes_room() {
+    let mut plan = Plan::new("/bin/true");
+    let kept = plan.slot("kept");
+    let open = |path: &str, into| Step::Open { location: Location::path(path), how: crate::Open::PATH, into };
+    plan.steps.push(open("/", kept));
+    let before = encode(&plan, CONTEXT).unwrap().slots;
+    for _ in 0..5000 {
+        let slot = plan.slot("for a moment");
+        plan.steps.extend([open("/", slot), Step::Close(slot)]);
+    }
+    let program = encode(&plan, CONTEXT).unwrap();
+    assert_eq!(program.slots, before + 1);
+    // What is not closed, or needed afterwards, keeps its number.
+    let stream = plan.slot("stream");
+    plan.stdin = crate::Stdio::Descriptor(stream);
+    plan.steps.extend([open("/", stream), Step::Close(kept)]);
+    let other = plan.slot("other");
+    plan.steps.push(open("/", other));
+    assert_eq!(encode(&plan, CONTEXT).unwrap().slots, before + 1);
+}

@@ -14,6 +14,7 @@ mod place;
 mod reaper;
 mod sys;
 mod target;
+mod way;
 
 /// The first code of the process: `stack` is what the kernel put there (`argc`, `argv`, ...). The second
 /// argument is the number of the control socket.

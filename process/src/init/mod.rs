@@ -21,6 +21,7 @@ mod place;
 mod reaper;
 pub(crate) mod sys;
 mod target;
+mod way;
 
 pub(crate) use channel::MAX_PASSED;
 pub(crate) use operations::expect;

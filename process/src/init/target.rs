@@ -1,9 +1,10 @@
 //! Mount targets: found or made inside a root, whatever symbolic links lie on the way.
 
-use super::format::{Argument, Operation};
+use super::format::Operation;
 use super::machine::Machine;
 use super::operations::status;
 use super::sys::{self, checked, fd, nr};
+use super::way::Way;
 
 /// What a target must be.
 pub(crate) mod like {
@@ -24,10 +25,10 @@ struct OpenHow {
     resolve: u64,
 }
 
-/// Opens a handle on the target, after making what is missing of it. Arguments: root, path, kind, descriptor.
+/// Opens a handle on the target, after making what is missing of it. Arguments: root, path, kind, descriptor, and whether
+/// what links lead to is made, too.
 pub(super) fn make(machine: &mut Machine<'_>, operation: &Operation) -> Result<usize, i32> {
-    let [root, path, kind, model] =
-        [operation.arguments[0], operation.arguments[1], operation.arguments[2], operation.arguments[3]];
+    let [root, path, kind, model, follow, ..] = operation.arguments;
     let root = machine.slot(root.value)?;
     match resolve(root, machine.address(path.start)) {
         Err(sys::ENOENT) => {}
@@ -38,8 +39,28 @@ pub(super) fn make(machine: &mut Machine<'_>, operation: &Operation) -> Result<u
         like::FILE => false,
         _ => status(machine.slot(model.value)?)?.mode & sys::S_IFMT == sys::S_IFDIR,
     };
-    make_path(machine, root, &path, directory)?;
+    let way = Way::new(machine.bytes(&path)?)?;
+    make_path(root, way, directory, follow.value != 0)?;
     resolve(root, machine.address(path.start))
+}
+
+/// Makes each missing component. Where the way has come to is resolved in the root anew for each, and the new entry is made
+/// by name there, so nothing is ever made through a link.
+fn make_path(root: i32, mut way: Way, directory: bool, follow: bool) -> Result<(), i32> {
+    while way.enter()? {
+        let parent = resolve(root, way.parent())?.cast_signed() as i32;
+        let made =
+            make_entry(parent, way.name(), directory || !way.is_last()).and_then(|()| way.read_link(parent));
+        sys::close(parent);
+        if made? {
+            if !follow {
+                // What it leads to must exist.
+                sys::close(resolve(root, way.path())?.cast_signed() as i32);
+            }
+            way.follow()?;
+        }
+    }
+    Ok(())
 }
 
 /// A handle on a path, resolved as if `root` were the root directory.
@@ -52,7 +73,7 @@ fn resolve(root: i32, path: usize) -> Result<usize, i32> {
     let arguments = [fd(root), path, (&raw const how) as usize, size_of::<OpenHow>(), 0, 0];
     let mut result = Err(sys::EAGAIN);
     for _ in 0..RETRIES {
-        // SAFETY: the path is a string in the program; the structure outlives the call.
+        // SAFETY: the path is a string in the program or of a way; the structure outlives the call.
         result = unsafe { checked(nr::OPENAT2, arguments) };
         if result != Err(sys::EAGAIN) {
             break;
@@ -61,52 +82,9 @@ fn resolve(root: i32, path: usize) -> Result<usize, i32> {
     result
 }
 
-/// Makes each missing component. The parent is resolved in the root anew for each, and the new entry is made by
-/// name in it, so nothing is ever made through a link.
-fn make_path(machine: &mut Machine<'_>, root: i32, path: &Argument, directory: bool) -> Result<(), i32> {
-    let end = path.start + path.len.saturating_sub(1);
-    let mut parent = dup(root)?;
-    let mut at = path.start;
-    loop {
-        let (start, stop) = component(machine.program, at, end);
-        if start == stop {
-            sys::close(parent);
-            return Ok(());
-        }
-        let last = component(machine.program, stop, end).0 == end;
-        let made = with_end(machine, stop, |machine| {
-            make_entry(parent, machine.address(start), directory || !last)?;
-            resolve(root, machine.address(path.start))
-        });
-        sys::close(parent);
-        parent = made?.cast_signed() as i32;
-        at = stop;
-    }
-}
-
-/// Start and end of the next component of a path from an offset; both `end` if there is none.
-fn component(program: &[u8], from: usize, end: usize) -> (usize, usize) {
-    let slash = |at: &usize| program.get(*at) == Some(&b'/');
-    let start = (from..end).find(|at| !slash(at)).unwrap_or(end);
-    let stop = (start..end).find(slash).unwrap_or(end);
-    (start, stop)
-}
-
-/// Runs something while the path ends at an offset.
-fn with_end<T>(
-    machine: &mut Machine<'_>,
-    at: usize,
-    run: impl FnOnce(&mut Machine<'_>) -> Result<T, i32>,
-) -> Result<T, i32> {
-    let byte = core::mem::replace(machine.program.get_mut(at).ok_or(sys::EBADMSG)?, 0);
-    let result = run(machine);
-    *machine.program.get_mut(at).ok_or(sys::EBADMSG)? = byte;
-    result
-}
-
 /// Makes one entry in a directory; one that is there already is left as it is.
 fn make_entry(parent: i32, name: usize, directory: bool) -> Result<(), i32> {
-    // SAFETY: the name is a string in the program; the other arguments are numbers.
+    // SAFETY: the name is a string of the way that is gone; the other arguments are numbers.
     let made = unsafe {
         if directory {
             checked(nr::MKDIRAT, [fd(parent), name, 0o755, 0, 0, 0])
@@ -122,10 +100,4 @@ fn make_entry(parent: i32, name: usize, directory: bool) -> Result<(), i32> {
         Ok(_) | Err(sys::EEXIST) => Ok(()),
         Err(errno) => Err(errno),
     }
-}
-
-fn dup(number: i32) -> Result<i32, i32> {
-    const F_DUPFD_CLOEXEC: usize = 1030;
-    // SAFETY: takes numbers only.
-    unsafe { checked(nr::FCNTL, [fd(number), F_DUPFD_CLOEXEC, 3, 0, 0, 0]) }.map(|copy| copy as i32)
 }

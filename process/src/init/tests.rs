@@ -156,6 +156,7 @@ fn the_numbers_are_those_of_the_c_library() {
         (nr::CLONE3, libc::SYS_clone3),
         (nr::CLOSE_RANGE, libc::SYS_close_range),
         (nr::OPENAT2, libc::SYS_openat2),
+        (nr::READLINKAT, libc::SYS_readlinkat),
         (nr::ACCEPT4, libc::SYS_accept4),
         (nr::FACCESSAT2, libc::SYS_faccessat2),
     ];

@@ -60,7 +60,8 @@ pub enum Step {
         /// The slot for its descriptor.
         into: Slot,
     },
-    /// Makes sure that a mount target exists in a root and opens a handle on it.
+    /// Makes sure that a mount target exists in a root and opens a handle on it. What a symbolic link leads to is made in the
+    /// root, too; the target of a [`Mount`](Self::Mount) is not made where a link leads to nothing.
     MakeTarget {
         /// The root in which the path is resolved.
         root: Slot,

@@ -11,6 +11,7 @@ pub(crate) mod nr {
     pub(crate) const FSTATFS: u32 = 44;
     pub(crate) const OPENAT: u32 = 56;
     pub(crate) const CLOSE: u32 = 57;
+    pub(crate) const READLINKAT: u32 = 78;
     pub(crate) const CAPGET: u32 = 90;
     pub(crate) const CAPSET: u32 = 91;
     pub(crate) const EXIT_GROUP: u32 = 94;

@@ -22,6 +22,7 @@ pub(crate) mod nr {
     pub(crate) const PRCTL: u32 = 157;
     pub(crate) const EXIT_GROUP: u32 = 231;
     pub(crate) const OPENAT: u32 = 257;
+    pub(crate) const READLINKAT: u32 = 267;
     pub(crate) const UNSHARE: u32 = 272;
     pub(crate) const MKDIRAT: u32 = 258;
     pub(crate) const ACCEPT4: u32 = 288;

@@ -55,8 +55,7 @@ pub(crate) fn open(draft: &mut Draft<'_>, root: Slot, size: Option<&Size>) -> Re
     let size = size.map(window).transpose()?;
     let [directory, master, peer] = ["the container's terminals", "the master of the console", "the console"]
         .map(|name| draft.plan.slot(name));
-    let resolve = Open::DIRECTORY_IN_ROOT.resolve | libc::RESOLVE_NO_SYMLINKS;
-    let how = Open { resolve, ..Open::DIRECTORY_IN_ROOT };
+    let how = Open::DIRECTORY_IN_ROOT;
     let terminals = Expected { filesystem: Some(magic::DEVPTS), ..Expected::default() };
     let character = Expected { kind: Some(FileKind::CharacterDevice), ..terminals };
     let multiplexer = Expected { rdev: Some(Device { major: 5, minor: 2 }), ..character };

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use oci_spec::runtime::Linux;
 use rustix::fs::{Mode, OFlags, ResolveFlags, fstat, openat2};
 
 use super::calls::{call, text};
@@ -260,8 +261,7 @@ fn reconfigure(view: &mut View<'_, '_>, entry: &Entry, top: Slot) {
 }
 
 /// Whether there can be labels at all.
-pub(super) fn check_label(view: &View<'_, '_>) -> Result<()> {
-    let linux = view.request.spec.linux().as_ref();
+pub(super) fn check_label(linux: Option<&Linux>) -> Result<()> {
     let label = linux.and_then(|linux| linux.mount_label().as_deref()).unwrap_or_default();
     if !label.is_empty() && !Path::new("/sys/fs/selinux/enforce").exists() {
         let reason = format!("{label:?} cannot be set: there is no SELinux on this host");

@@ -25,10 +25,12 @@ pub(crate) use cover::cover;
 pub(crate) use options::names as mount_options;
 pub(crate) use root::NewRoot;
 
+use std::path::Path;
+
 use super::{Request, Spaces};
 use crate::oci::Result;
 use crate::prepare::Draft;
-use crate::{Attributes, Location, MountFlags, Step};
+use crate::{Attributes, Location, MountFlags, Namespaces, Step, template};
 
 use entry::Entry;
 use root::{Directory, Spread};
@@ -41,6 +43,8 @@ pub(crate) fn make<'a>(draft: &mut Draft<'a>, request: &Request<'a>, spaces: &Sp
     let directory = Directory::open(request)?;
     let entries = Entry::all(request, spaces)?;
     cover::check(linux)?;
+    fresh::check_label(linux)?;
+    draft.outside |= is_shown_by_caller(spaces);
     // Modes are what is written here, not what the caller's umask leaves of it.
     draft.step(Step::Umask(0));
     let shared = bind::gather_shared(draft, &entries);
@@ -54,6 +58,13 @@ pub(crate) fn make<'a>(draft: &mut Draft<'a>, request: &Request<'a>, spaces: &Sp
     console::make(&mut view)?;
     view.finish();
     Ok(root)
+}
+
+/// Whether the caller copies what is shown of the host: root of a new user namespace may not reach it by its path, and in a
+/// mount namespace that is joined the path may be another file. A caller without the right to copy is the user who may.
+fn is_shown_by_caller(spaces: &Spaces) -> bool {
+    (spaces.other_user || spaces.joined.contains(Namespaces::MNT))
+        && template::copy(Path::new("/"), false).is_ok()
 }
 
 /// It becomes the root.

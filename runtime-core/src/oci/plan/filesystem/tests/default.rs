@@ -1,34 +1,9 @@
-//! Real runs.
+//! The configuration that `spec` writes.
 
 use std::fs;
-use std::path::Path;
 
-use serde_json::{Value, json};
-
-use super::super::testing::{explain, is_root, output, spec};
-use crate::oci::Spec;
-
-/// A container with a root of its own, in which busybox is the only program.
-fn boxed(root: &Path, command: &str, change: impl FnOnce(&mut Value)) -> Spec {
-    fs::create_dir_all(root.join("bin")).unwrap();
-    if !root.join("bin/sh").exists() {
-        fs::copy("/bin/busybox", root.join("bin/busybox")).unwrap();
-        std::os::unix::fs::symlink("busybox", root.join("bin/sh")).unwrap();
-    }
-    spec(&format!("export PATH=/bin; busybox --install -s /bin; {command}"), |value| {
-        value["root"] = json!({ "path": root });
-        value["mounts"] = json!([{ "destination": "/proc", "type": "proc", "source": "proc" }]);
-        change(value);
-    })
-}
-
-/// What `spec` writes of files.
-fn default_files(value: &mut Value) {
-    let default = serde_json::to_value(crate::oci::default_spec()).unwrap();
-    value["mounts"] = default["mounts"].clone();
-    value["linux"]["maskedPaths"] = default["linux"]["maskedPaths"].clone();
-    value["linux"]["readonlyPaths"] = default["linux"]["readonlyPaths"].clone();
-}
+use super::{boxed, default_files, is_root};
+use crate::oci::plan::testing::{explain, output};
 
 #[test]
 fn the_default_bundle_has_its_mounts_devices_and_links() {
