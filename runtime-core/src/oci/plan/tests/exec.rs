@@ -156,6 +156,38 @@ fn a_terminal_is_one_of_the_containers_own_and_controls_the_session() {
 }
 
 #[test]
+fn the_home_of_a_user_is_that_of_the_containers_list() {
+    if !is_root() {
+        return;
+    }
+    let root = busybox_root();
+    std::fs::create_dir(root.path().join("etc")).unwrap();
+    std::fs::write(root.path().join("etc/passwd"), "me:x:7:7::/home/seven:/bin/sh\n").unwrap();
+    let container = container(|value| with_root(value, root.path()));
+    let home = |uid: u32| {
+        let process = process("echo $HOME", |value| {
+            value["env"] = json!(["PATH=/bin"]);
+            value["user"]["uid"] = json!(uid);
+        });
+        inside(&container, &process).unwrap()
+    };
+    assert_eq!([home(7), home(8)], ["/home/seven\n", "/\n"]);
+    end_of(container);
+}
+
+#[test]
+fn a_filter_of_the_container_holds_for_further_processes() {
+    let filter = json!({
+        "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{ "names": ["swapon"], "action": "SCMP_ACT_ERRNO" }],
+    });
+    let container = container(|value| value["linux"]["seccomp"] = filter.clone());
+    let process =
+        process("grep -E 'Seccomp:|CapEff' /proc/self/status", |value| value["capabilities"] = json!({}));
+    assert_eq!(inside(&container, &process).unwrap(), "CapEff:\t0000000000000000\nSeccomp:\t2\n");
+    end_of(container);
+}
+
+#[test]
 fn processors_are_chosen_for_the_program() {
     let container = container(|_| {});
     let process = process("grep Cpus_allowed_list /proc/self/status", |value| {

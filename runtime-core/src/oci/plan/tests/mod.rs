@@ -7,9 +7,12 @@ mod seccomp;
 mod security;
 mod system;
 
+use std::os::fd::AsFd;
+
 use serde_json::json;
 
-use super::testing::{as_anyone, explain, in_user_namespace, output, refusal, spec};
+use super::point;
+use super::testing::{as_anyone, explain, in_user_namespace, output, refusal, request, run, spec};
 
 #[test]
 fn a_plain_configuration_runs_its_program_in_namespaces_of_its_own() {
@@ -71,4 +74,48 @@ fn root_of_a_user_namespace_has_the_capabilities_that_are_listed_and_no_others()
             "CapInh:0000000000000000\nCapPrm:{set}\nCapEff:{set}\nCapBnd:{set}\nCapAmb:0000000000000000\n0{uid}1\n"
         )
     );
+}
+
+#[test]
+fn without_a_process_a_container_can_be_made_and_has_nothing_to_execute() {
+    let spec = spec("", |value| {
+        as_anyone(value);
+        value.as_object_mut().unwrap().remove("process");
+        value["hostname"] = json!("box");
+    });
+    let prepared = super::build(&request(&spec)).unwrap();
+    assert!(!prepared.plan.find_program);
+    let text = prepared.plan.explain();
+    assert!(text.contains("set hostname box\n"), "{text}");
+}
+
+#[test]
+fn the_meetings_are_those_that_the_configuration_needs() {
+    let hook = json!([{ "path": "/bin/true" }]);
+    let spec = spec("true", |value| {
+        as_anyone(value);
+        value["hooks"] = json!({ "createRuntime": hook, "startContainer": hook });
+        value["linux"]["netDevices"] = json!({ "eth7": {} });
+    });
+    let prepared = super::build(&request(&spec)).unwrap();
+    let points = |steps: &[crate::Step]| -> Vec<u32> {
+        let point = |step: &crate::Step| match step {
+            crate::Step::Sync { point, .. } => Some(*point),
+            _ => None,
+        };
+        steps.iter().filter_map(point).collect()
+    };
+    assert_eq!(points(&prepared.plan.steps), [point::NAMESPACES, point::MOUNTED]);
+    assert_eq!(points(&prepared.plan.last), [point::STARTED]);
+}
+
+#[test]
+fn descriptors_are_passed_in_their_order() {
+    let (first, second) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    std::os::unix::fs::FileExt::write_at(&first, b"first", 0).unwrap();
+    std::os::unix::fs::FileExt::write_at(&second, b"second", 0).unwrap();
+    let spec = spec("cat <&3; cat <&4; [ -e /proc/self/fd/5 ] || echo ' and no more'", as_anyone);
+    let mut request = request(&spec);
+    request.passed = vec![first.as_fd(), second.as_fd()];
+    assert_eq!(run(&super::build(&request).unwrap()).unwrap().0, "firstsecond and no more\n");
 }
