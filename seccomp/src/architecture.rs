@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::syscalls::Call;
 use crate::{Action, Error};
 
 /// An architecture, or rather a way of calling the kernel: one machine can have several.
@@ -115,7 +116,7 @@ impl Architecture {
 
     /// The number of a call, if this architecture has it: `read` is 0 on x86_64 and 63 on aarch64.
     pub fn syscall_number(self, name: &str) -> Option<u32> {
-        crate::syscalls::number(self, name)
+        Call::find(name)?.number(self)
     }
 
     /// The name of the call with this number, if the tables know it.
@@ -141,6 +142,11 @@ impl Architecture {
             Self::Mips64N32 | Self::MipsEl64N32 => 6000,
             _ => 0,
         }
+    }
+
+    /// The lowest number that the architecture may have.
+    pub(crate) fn lowest(self) -> u32 {
+        if self == Self::X32 { X32_BIT } else { 0 }
     }
 
     /// The highest number that is an ordinary call's, and not something private.

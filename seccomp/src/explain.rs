@@ -8,7 +8,7 @@ use crate::{Action, Architecture, Filter, Instruction};
 /// Displays a filter.
 pub(crate) struct Explanation<'f>(pub(crate) &'f Filter);
 
-/// What was loaded last, by which operands get names.
+/// What is loaded where an instruction is reached.
 #[derive(Clone, Copy)]
 enum Loaded {
     Architecture,
@@ -18,25 +18,35 @@ enum Loaded {
 
 impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut loaded = Loaded::Architecture;
-        // The section of an architecture begins where the comparison with its number leads to.
-        let mut sections: Vec<(usize, Architecture)> = Vec::new();
+        // Jumps lead forward only, so what comes before an instruction is known when it is reached.
+        let length = self.0.instructions.len();
+        let mut states = vec![Loaded::Argument; length];
+        // The architecture whose number a comparison was equal to.
+        let mut sections = vec![None; length];
         for (index, instruction) in self.0.instructions.iter().enumerate() {
-            let Instruction { code, jt, k, .. } = *instruction;
-            if code == opcode::LOAD {
-                let section = sections.iter().find(|(start, _)| *start == index).map(|(_, of)| *of);
-                loaded = match k {
-                    opcode::NUMBER => Loaded::Number(section),
-                    opcode::ARCHITECTURE => Loaded::Architecture,
-                    _ => Loaded::Argument,
-                };
+            let Instruction { code, jt, jf, k } = *instruction;
+            let (mut state, mut section) = (states[index], sections[index]);
+            match (code, k) {
+                (opcode::LOAD, opcode::NUMBER) => state = Loaded::Number(section),
+                (opcode::LOAD, opcode::ARCHITECTURE) => state = Loaded::Architecture,
+                (opcode::LOAD, _) => state = Loaded::Argument,
+                _ => {}
             }
-            if let (Loaded::Architecture, opcode::JUMP_EQ) = (loaded, code) {
-                let of = self.0.architectures.iter().find(|of| of.audit_number() == k);
-                sections.extend(of.map(|of| (index + 1 + usize::from(jt), *of)));
+            let skipped = match code {
+                opcode::JUMP => vec![usize::try_from(k).unwrap_or(0)],
+                opcode::JUMP_EQ | opcode::JUMP_GT | opcode::JUMP_GE => vec![usize::from(jt), usize::from(jf)],
+                opcode::RETURN => Vec::new(),
+                _ => vec![0],
+            };
+            if let (Loaded::Architecture, opcode::JUMP_EQ) = (state, code) {
+                section = self.0.architectures.iter().find(|of| of.audit_number() == k).copied();
+            }
+            for target in skipped.iter().map(|skipped| index + 1 + skipped).filter(|at| *at < length) {
+                (states[target], sections[target]) = (state, section);
+                section = sections[index];
             }
             write!(f, "{index:4}: ")?;
-            self.line(f, index, instruction, loaded)?;
+            self.line(f, index, instruction, state)?;
         }
         Ok(())
     }

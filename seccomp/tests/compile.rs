@@ -226,3 +226,32 @@ fn flags_are_the_kernels_and_a_listener_follows_from_the_rules() {
     assert_eq!((notifies.flags(), notifies.notifies()), (0b11_1111, true));
     assert_eq!(notifies.to_bytes().len(), 8 * notifies.len());
 }
+
+#[test]
+fn the_words_name_calls_by_the_architecture_they_are_reached_on() {
+    let masked = Condition::new(2, Comparison::MaskedEq { mask: 0xf_0000_0000, value: 0x1_0000_0000 });
+    let profile =
+        Profile::new(Action::Allow).rule_if(EPERM, ["reboot"], [masked]).rule(Action::Trap, ["mount"]);
+    let words = filter(&on(&[Architecture::Aarch64, Architecture::Arm], profile)).explain().to_string();
+    let expected = [
+        "load architecture",
+        "if architecture == 0xc00000b7 (SCMP_ARCH_AARCH64) go to ",
+        "if architecture == 0x40000028 (SCMP_ARCH_ARM) go to ",
+        "if number >= 142 (reboot) go to ",
+        "if number == 40 (mount) go to ",
+        "load argument 2, high half",
+        "and 0xf",
+        "if it == 0x1 go to ",
+        "if number == 21 (mount) go to ",
+        "if number >= 88 (reboot) go to ",
+        "return errno 1",
+        "return trap",
+        "return kill process",
+        "return allow",
+    ];
+    for text in expected {
+        assert!(words.contains(&format!(": {text}")), "{text}:\n{words}");
+    }
+    // On arm only the low half counts, of the mask and the value too: nothing is left to compare.
+    assert_eq!(words.matches("load argument").count(), 1, "{words}");
+}

@@ -61,7 +61,8 @@ impl Words<'_> {
     }
 
     fn greater(&mut self, code: u16, value: u64, then: Target, otherwise: Target) -> Target {
-        if then == otherwise {
+        let value = if self.choice.wide { value } else { value & 0xffff_ffff };
+        if then == otherwise || (code == opcode::JUMP_GE && value == 0) {
             return then;
         }
         let compared = self.assembler.branch(code, low(value), then, otherwise);

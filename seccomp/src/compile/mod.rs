@@ -55,13 +55,14 @@ pub(crate) fn compile(profile: &Profile) -> Result<Filter> {
         }
     }
 
+    let rules = outcome::Rules::new(profile);
     let mut assembler = Assembler::default();
     let mut next = Target::Return(FOREIGN);
     let mut entries = Vec::new();
     for audit_number in audit_numbers.iter().rev() {
         let ways: Vec<Architecture> =
             architectures.iter().copied().filter(|way| way.audit_number() == *audit_number).collect();
-        let ranges = outcome::ranges(profile, &ways);
+        let ranges = outcome::ranges(&rules, &ways);
         let entry = tree::emit(&mut assembler, &ranges);
         entries.push((*audit_number, assembler.load(opcode::NUMBER, entry)));
     }

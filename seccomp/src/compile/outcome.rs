@@ -1,13 +1,13 @@
 //! What happens at each number of a call.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::profile::Comparison;
-use crate::syscalls::{self, multiplexed};
-use crate::{Action, Architecture, Condition, Profile, architecture::X32_BIT};
-
 use super::FOREIGN;
+use crate::architecture::X32_BIT;
+use crate::profile::{Comparison, Condition, Rule};
+use crate::syscalls::Call;
+use crate::{Action, Architecture, Profile};
 
 /// What happens at the calls of a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,23 +40,37 @@ pub(super) struct Range {
     pub(super) outcome: Outcome,
 }
 
+/// A profile, with its names looked up.
+pub(super) struct Rules<'p> {
+    profile: &'p Profile,
+    calls: Vec<(Call, &'p Rule)>,
+}
+
+impl<'p> Rules<'p> {
+    pub(super) fn new(profile: &'p Profile) -> Self {
+        let named =
+            |rule: &'p Rule| rule.names.iter().filter_map(move |name| Some((Call::find(name)?, rule)));
+        Self { profile, calls: profile.rules.iter().flat_map(named).collect() }
+    }
+}
+
 /// The ranges of all numbers that come under one number of an architecture: x86_64 and x32 share theirs.
-pub(super) fn ranges(profile: &Profile, ways: &[Architecture]) -> Vec<Range> {
+pub(super) fn ranges(rules: &Rules<'_>, ways: &[Architecture]) -> Vec<Range> {
     let mut ranges = Vec::new();
     let shared = ways.iter().any(|way| matches!(way, Architecture::X86_64 | Architecture::X32));
     if !shared {
-        ways.iter().take(1).for_each(|way| of_architecture(&mut ranges, profile, *way));
+        ways.iter().take(1).for_each(|way| of_architecture(&mut ranges, rules, *way));
         return ranges;
     }
     for (way, start) in [(Architecture::X86_64, 0), (Architecture::X32, X32_BIT)] {
         if ways.contains(&way) {
-            of_architecture(&mut ranges, profile, way);
+            of_architecture(&mut ranges, rules, way);
         } else {
             push(&mut ranges, start, Outcome::Always(FOREIGN));
         }
     }
     // A tracer that takes a call back makes its number -1: that is no call of another architecture.
-    push(&mut ranges, u32::MAX, Outcome::Always(beyond(profile, Architecture::X86_64)));
+    push(&mut ranges, u32::MAX, Outcome::Always(beyond(rules.profile, Architecture::X86_64)));
     ranges
 }
 
@@ -66,22 +80,22 @@ fn beyond(profile: &Profile, way: Architecture) -> Action {
     if limited { way.enosys() } else { profile.default_action }
 }
 
-fn of_architecture(ranges: &mut Vec<Range>, profile: &Profile, way: Architecture) {
-    let calls = calls(profile, way);
-    let ordinary = |number: &u32| *number <= way.highest();
-    let newest = calls.keys().copied().rfind(ordinary);
-    let default = Outcome::Always(profile.default_action);
-    push(ranges, if way == Architecture::X32 { X32_BIT } else { 0 }, default.clone());
-    for (number, alternatives) in calls {
-        push(ranges, number, outcome(profile, way, alternatives));
+fn of_architecture(ranges: &mut Vec<Range>, rules: &Rules<'_>, way: Architecture) {
+    let default = rules.profile.default_action;
+    let matches = matches(rules, way);
+    let newest = matches.iter().map(|of| of.number).rfind(|number| *number <= way.highest());
+    push(ranges, way.lowest(), Outcome::Always(default));
+    for matches in matches.chunk_by(|one, other| one.number == other.number) {
+        let number = matches[0].number;
+        push(ranges, number, outcome(default, way, matches));
         let Some(next) = number.checked_add(1) else { continue };
-        if Some(number) == newest {
-            push(ranges, next, Outcome::Always(beyond(profile, way)));
-            if let Some(private) = way.highest().checked_add(1).filter(|_| way == Architecture::Arm) {
-                push(ranges, private, default.clone());
-            }
-        } else {
-            push(ranges, next, default.clone());
+        if Some(number) != newest {
+            push(ranges, next, Outcome::Always(default));
+            continue;
+        }
+        push(ranges, next, Outcome::Always(beyond(rules.profile, way)));
+        if let Some(private) = way.highest().checked_add(1).filter(|_| way == Architecture::Arm) {
+            push(ranges, private, Outcome::Always(default));
         }
     }
 }
@@ -94,38 +108,48 @@ fn push(ranges: &mut Vec<Range>, start: u32, outcome: Outcome) {
     }
 }
 
-/// The rules for each number, in the profile's order.
-fn calls(profile: &Profile, way: Architecture) -> BTreeMap<u32, Vec<(Vec<Condition>, Action)>> {
-    let mut calls: BTreeMap<u32, Vec<(Vec<Condition>, Action)>> = BTreeMap::new();
-    for rule in &profile.rules {
-        for name in &rule.names {
-            if let Some(number) = syscalls::number(way, name) {
-                calls.entry(number).or_default().push((rule.conditions.clone(), rule.action));
-            }
-            let Some(multiplexer) = multiplexed(way, name) else { continue };
-            // The arguments are behind a pointer. What cannot be told apart is refused.
-            if rule.conditions.is_empty() || rule.action.rank() < profile.default_action.rank() {
-                let comparison = Comparison::MaskedEq { mask: multiplexer.mask, value: multiplexer.value };
-                let conditions = vec![Condition::new(0, comparison)];
-                calls.entry(multiplexer.number).or_default().push((conditions, rule.action));
-            }
-        }
-    }
-    calls
+/// A rule for one number.
+struct Match<'p> {
+    number: u32,
+    conditions: Cow<'p, [Condition]>,
+    action: Action,
 }
 
-/// What the rules for one call come to: the strictest first, up to one that always holds.
-fn outcome(profile: &Profile, way: Architecture, mut rules: Vec<(Vec<Condition>, Action)>) -> Outcome {
-    rules.sort_by_key(|(_, action)| action.rank());
-    let mut otherwise = profile.default_action;
-    if let Some(always) = rules.iter().position(|(conditions, _)| conditions.is_empty()) {
-        otherwise = rules[always].1;
-        rules.truncate(always);
+/// The rules for each number, in the order of the numbers, and the strictest first.
+fn matches<'p>(rules: &Rules<'p>, way: Architecture) -> Vec<Match<'p>> {
+    let mut matches = Vec::with_capacity(rules.calls.len());
+    for (call, rule) in &rules.calls {
+        let (conditions, action) = (&rule.conditions, rule.action);
+        if let Some(number) = call.number(way) {
+            matches.push(Match { number, conditions: Cow::Borrowed(conditions), action });
+        }
+        let Some(multiplexer) = call.multiplexer(way) else { continue };
+        // The arguments are behind a pointer. What cannot be told apart is refused.
+        if conditions.is_empty() || action.rank() < rules.profile.default_action.rank() {
+            let comparison = Comparison::MaskedEq { mask: multiplexer.mask, value: multiplexer.value };
+            let conditions = Cow::Owned(vec![Condition::new(0, comparison)]);
+            matches.push(Match { number: multiplexer.number, conditions, action });
+        }
     }
-    while rules.pop_if(|(_, action)| *action == otherwise).is_some() {}
-    if rules.is_empty() {
+    // Stable: of two with the same action the first of the profile comes first.
+    matches.sort_by_key(|of| (of.number, of.action.rank()));
+    matches
+}
+
+/// What the rules for one number come to: all up to one that always holds.
+fn outcome(default: Action, way: Architecture, matches: &[Match<'_>]) -> Outcome {
+    let always = matches.iter().position(|of| of.conditions.is_empty());
+    let otherwise = always.map_or(default, |always| matches[always].action);
+    let mut before = &matches[..always.unwrap_or(matches.len())];
+    while let [rest @ .., last] = before
+        && last.action == otherwise
+    {
+        before = rest;
+    }
+    if before.is_empty() {
         return Outcome::Always(otherwise);
     }
+    let alternatives = before.iter().map(|of| (of.conditions.to_vec(), of.action)).collect();
     let (wide, big_endian) = (way.is_64_bit(), way.is_big_endian());
-    Outcome::Depends(Rc::new(Choice { alternatives: rules, otherwise, wide, big_endian }))
+    Outcome::Depends(Rc::new(Choice { alternatives, otherwise, wide, big_endian }))
 }

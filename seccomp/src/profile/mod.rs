@@ -9,7 +9,8 @@ mod oci;
 pub use action::Action;
 pub use condition::{Comparison, Condition};
 
-use crate::{Architecture, Error, Filter, Result, compile, syscalls};
+use crate::syscalls::Call;
+use crate::{Architecture, Error, Filter, Result, compile};
 
 /// Which calls a process may make, and what happens at the others.
 ///
@@ -110,7 +111,7 @@ impl Profile {
     pub fn unknown_names(&self) -> Vec<&str> {
         let mut unknown: Vec<&str> = Vec::new();
         for name in self.rules.iter().flat_map(|rule| &rule.names) {
-            if !syscalls::is_known(name) && !unknown.contains(&name.as_str()) {
+            if Call::find(name).is_none() && !unknown.contains(&name.as_str()) {
                 unknown.push(name);
             }
         }

@@ -5,8 +5,6 @@ mod table;
 
 use crate::Architecture;
 
-pub(crate) use multiplexed::multiplexed;
-
 /// How many columns the table has.
 const COLUMNS: usize = 14;
 
@@ -20,16 +18,53 @@ const ARM_PRIVATE: [(&str, u32); 6] = [
     ("usr32", 0xf_0004),
 ];
 
-/// The number of a call, if the architecture has it as a call of its own.
-pub(crate) fn number(architecture: Architecture, name: &str) -> Option<u32> {
-    if architecture == Architecture::Arm
-        && let Some((_, number)) = ARM_PRIVATE.iter().find(|(private, _)| *private == name)
-    {
-        return Some(*number);
+/// A call that at least one architecture has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    row: &'static [u16; COLUMNS],
+    arm: Option<u32>,
+    outer: Option<(multiplexed::Outer, u64)>,
+}
+
+/// Another way to make a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Multiplexer {
+    /// The number of the call that stands for several others.
+    pub(crate) number: u32,
+    /// Which bits of its first argument say what is called.
+    pub(crate) mask: u64,
+    /// What they say for the call that was asked for.
+    pub(crate) value: u64,
+}
+
+impl Call {
+    /// The call of this name, if any architecture has one.
+    pub(crate) fn find(name: &str) -> Option<Self> {
+        const NOWHERE: [u16; COLUMNS] = [table::NO; COLUMNS];
+        let row = table::TABLE.binary_search_by_key(&name, |(known, _)| known).ok();
+        let row = row.and_then(|row| table::TABLE.get(row)).map(|(_, row)| row);
+        let arm = ARM_PRIVATE.iter().find(|(private, _)| *private == name).map(|(_, number)| *number);
+        if row.is_none() && arm.is_none() {
+            return None;
+        }
+        Some(Self { row: row.unwrap_or(&NOWHERE), arm, outer: multiplexed::outer(name) })
     }
-    let row = table::TABLE.binary_search_by_key(&name, |(known, _)| known).ok()?;
-    let number = *table::TABLE.get(row)?.1.get(architecture.column())?;
-    (number != table::NO).then(|| architecture.base() + u32::from(number))
+
+    /// Its number, if the architecture has it as a call of its own.
+    pub(crate) fn number(self, architecture: Architecture) -> Option<u32> {
+        if architecture == Architecture::Arm && self.arm.is_some() {
+            return self.arm;
+        }
+        let number = *self.row.get(architecture.column())?;
+        (number != table::NO).then(|| architecture.base() + u32::from(number))
+    }
+
+    /// How else it can be made on the architecture.
+    pub(crate) fn multiplexer(self, architecture: Architecture) -> Option<Multiplexer> {
+        let (outer, value) = self.outer?;
+        let number = Self::find(outer.name())?.number(architecture)?;
+        Some(Multiplexer { number, mask: outer.mask(), value })
+    }
 }
 
 /// The name of a call by its number.
@@ -44,15 +79,13 @@ pub(crate) fn name(architecture: Architecture, number: u32) -> Option<&'static s
     table::TABLE.iter().find(|(_, numbers)| numbers.get(column) == Some(&number)).map(|(name, _)| *name)
 }
 
-/// Whether any architecture has a call of this name.
-pub(crate) fn is_known(name: &str) -> bool {
-    table::TABLE.binary_search_by_key(&name, |(known, _)| known).is_ok()
-        || ARM_PRIVATE.iter().any(|(private, _)| *private == name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn number(architecture: Architecture, name: &str) -> Option<u32> {
+        Call::find(name).and_then(|call| call.number(architecture))
+    }
 
     #[test]
     fn the_table_is_sorted_and_no_number_stands_twice() {
@@ -109,7 +142,21 @@ mod tests {
 
     #[test]
     fn a_name_is_known_if_any_architecture_has_it() {
+        let is_known = |name| Call::find(name).is_some();
         assert!(is_known("swapcontext") && is_known("set_tls") && is_known("_llseek"));
         assert!(!is_known("frobnicate") && !is_known(""));
+    }
+
+    #[test]
+    fn a_socket_of_x86_can_be_had_by_socketcall_too() {
+        let multiplexer =
+            |architecture, name| Call::find(name).and_then(|call| call.multiplexer(architecture));
+        let found = multiplexer(Architecture::X86, "socket");
+        assert_eq!(found, Some(Multiplexer { number: 102, mask: 0xffff_ffff, value: 1 }));
+        let found = multiplexer(Architecture::S390x, "shmctl");
+        assert_eq!(found, Some(Multiplexer { number: 117, mask: 0xffff, value: 24 }));
+        assert_eq!(multiplexer(Architecture::X86_64, "socket"), None);
+        assert_eq!(multiplexer(Architecture::Arm, "shmctl"), None);
+        assert_eq!(multiplexer(Architecture::X86, "read"), None);
     }
 }

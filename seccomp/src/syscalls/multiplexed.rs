@@ -1,70 +1,71 @@
 //! Calls that old architectures have behind one number: `socketcall(2)` and `ipc(2)`.
 
-use crate::{Architecture, syscalls};
-
-/// The call that stands for several others.
+/// The call that others are behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Multiplexer {
-    /// Its number.
-    pub(crate) number: u32,
-    /// Which bits of the first argument say what is called.
-    pub(crate) mask: u64,
-    /// What they say for the call that was asked for.
-    pub(crate) value: u64,
+pub(super) enum Outer {
+    /// `socketcall`, whose first argument is an `int`.
+    SocketCall,
+    /// `ipc`, whose first argument has a version in the high half of its `int`.
+    Ipc,
 }
 
-/// By number, from 1 (`linux/net.h`).
-const SOCKETCALL: [&str; 20] = [
-    "socket",
-    "bind",
-    "connect",
-    "listen",
-    "accept",
-    "getsockname",
-    "getpeername",
-    "socketpair",
-    "send",
-    "recv",
-    "sendto",
-    "recvfrom",
-    "shutdown",
-    "setsockopt",
-    "getsockopt",
-    "sendmsg",
-    "recvmsg",
-    "accept4",
-    "recvmmsg",
-    "sendmmsg",
-];
-
-/// `linux/ipc.h`.
-const IPC: [(&str, u64); 12] = [
-    ("semop", 1),
-    ("semget", 2),
-    ("semctl", 3),
-    ("semtimedop", 4),
-    ("msgsnd", 11),
-    ("msgrcv", 12),
-    ("msgget", 13),
-    ("msgctl", 14),
-    ("shmat", 21),
-    ("shmdt", 22),
-    ("shmget", 23),
-    ("shmctl", 24),
-];
-
-/// How else this call can be made on the architecture.
-pub(crate) fn multiplexed(architecture: Architecture, name: &str) -> Option<Multiplexer> {
-    if let Some(index) = SOCKETCALL.iter().position(|call| *call == name) {
-        let number = syscalls::number(architecture, "socketcall")?;
-        // The kernel takes an `int`.
-        let value = u64::try_from(index).ok()? + 1;
-        return Some(Multiplexer { number, mask: 0xffff_ffff, value });
+impl Outer {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::SocketCall => "socketcall",
+            Self::Ipc => "ipc",
+        }
     }
-    let (_, value) = IPC.iter().find(|(call, _)| *call == name)?;
-    let number = syscalls::number(architecture, "ipc")?;
-    // Above the number of the call stands a version.
-    Some(Multiplexer { number, mask: 0xffff, value: *value })
+
+    /// Which bits of the first argument say what is called.
+    pub(super) fn mask(self) -> u64 {
+        match self {
+            Self::SocketCall => 0xffff_ffff,
+            Self::Ipc => 0xffff,
+        }
+    }
+}
+
+/// What is behind them, sorted by name, and by which numbers (`linux/net.h`, `linux/ipc.h`).
+const INNER: [(&str, Outer, u64); 32] = [
+    ("accept", Outer::SocketCall, 5),
+    ("accept4", Outer::SocketCall, 18),
+    ("bind", Outer::SocketCall, 2),
+    ("connect", Outer::SocketCall, 3),
+    ("getpeername", Outer::SocketCall, 7),
+    ("getsockname", Outer::SocketCall, 6),
+    ("getsockopt", Outer::SocketCall, 15),
+    ("listen", Outer::SocketCall, 4),
+    ("msgctl", Outer::Ipc, 14),
+    ("msgget", Outer::Ipc, 13),
+    ("msgrcv", Outer::Ipc, 12),
+    ("msgsnd", Outer::Ipc, 11),
+    ("recv", Outer::SocketCall, 10),
+    ("recvfrom", Outer::SocketCall, 12),
+    ("recvmmsg", Outer::SocketCall, 19),
+    ("recvmsg", Outer::SocketCall, 17),
+    ("semctl", Outer::Ipc, 3),
+    ("semget", Outer::Ipc, 2),
+    ("semop", Outer::Ipc, 1),
+    ("semtimedop", Outer::Ipc, 4),
+    ("send", Outer::SocketCall, 9),
+    ("sendmmsg", Outer::SocketCall, 20),
+    ("sendmsg", Outer::SocketCall, 16),
+    ("sendto", Outer::SocketCall, 11),
+    ("setsockopt", Outer::SocketCall, 14),
+    ("shmat", Outer::Ipc, 21),
+    ("shmctl", Outer::Ipc, 24),
+    ("shmdt", Outer::Ipc, 22),
+    ("shmget", Outer::Ipc, 23),
+    ("shutdown", Outer::SocketCall, 13),
+    ("socket", Outer::SocketCall, 1),
+    ("socketpair", Outer::SocketCall, 8),
+];
+
+/// What a call is behind, and by which number.
+pub(super) fn outer(name: &str) -> Option<(Outer, u64)> {
+    let at = INNER.binary_search_by_key(&name, |(inner, _, _)| inner).ok()?;
+    INNER.get(at).map(|(_, outer, value)| (*outer, *value))
 }
 
 #[cfg(test)]
@@ -72,13 +73,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_of_x86_can_be_had_by_socketcall_too() {
-        let found = multiplexed(Architecture::X86, "socket");
-        assert_eq!(found, Some(Multiplexer { number: 102, mask: 0xffff_ffff, value: 1 }));
-        let found = multiplexed(Architecture::S390x, "shmctl");
-        assert_eq!(found, Some(Multiplexer { number: 117, mask: 0xffff, value: 24 }));
-        assert_eq!(multiplexed(Architecture::X86_64, "socket"), None);
-        assert_eq!(multiplexed(Architecture::Arm, "shmctl"), None);
-        assert_eq!(multiplexed(Architecture::X86, "read"), None);
+    fn what_is_behind_a_call_is_sorted_and_complete() {
+        assert!(INNER.is_sorted_by(|a, b| a.0 < b.0));
+        let mut numbers: Vec<u64> = INNER
+            .iter()
+            .filter(|(_, outer, _)| *outer == Outer::SocketCall)
+            .map(|(_, _, number)| *number)
+            .collect();
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(1..=20));
+        assert_eq!(outer("shmctl"), Some((Outer::Ipc, 24)));
+        assert_eq!(outer("read"), None);
     }
 }

@@ -43,6 +43,11 @@ const IPC: [(&str, u64); 12] = [
     ("shmctl", 24),
 ];
 
+/// Whether a call can have a second way into the kernel.
+pub fn is_multiplexed(name: &str) -> bool {
+    SOCKETS.contains(&name) || IPC.iter().any(|(call, _)| *call == name)
+}
+
 fn rank(action: Action) -> i32 {
     i32::from_ne_bytes(action.code().to_ne_bytes()) >> 16
 }

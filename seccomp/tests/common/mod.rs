@@ -5,7 +5,7 @@ mod machine;
 mod meaning;
 
 pub use machine::{Call, run};
-pub use meaning::{Meaning, interesting_calls};
+pub use meaning::{Meaning, interesting_calls, is_multiplexed};
 
 /// Ends the test with a printed reason; fails instead where everything is required.
 #[macro_export]
