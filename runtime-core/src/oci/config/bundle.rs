@@ -68,7 +68,7 @@ fn open_directory(path: &Path) -> Result<(PathBuf, OwnedFd)> {
 
 /// Reads a regular file in a directory, whatever else stands there under its name, and at most as much of it as a
 /// configuration may have. `path` is for errors.
-pub(crate) fn read_file(directory: BorrowedFd<'_>, name: impl AsRef<Path>, path: &Path) -> Result<Vec<u8>> {
+fn read_file(directory: BorrowedFd<'_>, name: impl AsRef<Path>, path: &Path) -> Result<Vec<u8>> {
     // A FIFO without a writer does not hold us up, and a terminal does not become ours.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let failed = |errno| Error::path("configuration", path)(errno);

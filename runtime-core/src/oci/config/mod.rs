@@ -19,9 +19,8 @@ use serde::de::DeserializeOwned;
 
 pub use bundle::Bundle;
 pub use id::Id;
+pub(crate) use raw::HOOKS;
 pub use validate::{NotApplied, Report, validate, validate_process, validate_resources};
-#[allow(unused_imports, reason = "for the parts that are to come")]
-pub(crate) use {bundle::read_file, place::quoted, raw::HOOKS, validate::sysctl_path};
 
 use super::Result;
 

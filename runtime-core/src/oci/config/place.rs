@@ -74,7 +74,7 @@ pub(super) fn entry(path: &str, key: &str) -> String {
 }
 
 /// A text of the document as an error shows it: on one line, in quotes, not too long.
-pub(crate) fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?}... ({} bytes)", &text[..end], text.len()),

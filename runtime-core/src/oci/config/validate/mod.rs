@@ -32,8 +32,6 @@ use oci_spec::runtime::{Linux, LinuxResources, Process, Spec};
 use crate::oci::{Error, Result};
 use spaces::Spaces;
 
-pub(crate) use sysctl::sysctl_path;
-
 /// What there is to say of a configuration that can be used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -16,7 +16,7 @@ const PLACE: &str = "linux.sysctl";
 /// `net.ipv4.conf.eth0/1.forwarding`, `net/ipv4/conf/eth0.1/forwarding`.
 ///
 /// `None` for what is no name, in particular for what would lead elsewhere.
-pub(crate) fn sysctl_path(name: &str) -> Option<String> {
+fn sysctl_path(name: &str) -> Option<String> {
     let swap = |letter| match letter {
         '.' => '/',
         '/' => '.',
