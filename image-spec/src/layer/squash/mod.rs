@@ -66,7 +66,7 @@ fn names(layers: &[Layer], limits: &Limits, open: &Open<'_>) -> Result<(Names, V
             Said::Thing(entry) => tree.add(&entry.path, thing(entry.kind), index),
         })?;
     }
-    Ok(tree.names()?)
+    tree.names()
 }
 
 fn thing(kind: Kind) -> Thing {
