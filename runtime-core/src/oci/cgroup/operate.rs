@@ -21,7 +21,8 @@ impl ContainerCgroup {
         }
     }
 
-    /// Kills all of its processes, frozen or not, and waits until they have ended. Nothing happens if there is no cgroup.
+    /// Kills all of its processes, frozen or not, and waits until they have ended; it is not frozen any more then. Nothing
+    /// happens if there is no cgroup.
     ///
     /// # Errors
     /// [`Error::Container`](crate::oci::Error::Container) with the processes that are left after this time; those sleep
@@ -43,7 +44,23 @@ impl ContainerCgroup {
                     }
                 }
             }
-            killed => Ok(killed?),
+            killed => {
+                killed?;
+                self.unfreeze(timeout)
+            }
+        }
+    }
+
+    /// v2 kills what is frozen, and leaves the cgroup so.
+    fn unfreeze(&self, timeout: Duration) -> Result<()> {
+        if !self.frozen()?.asked {
+            return Ok(());
+        }
+        match self.required()?.thaw(timeout) {
+            // Its own part of it is over.
+            Err(CgroupError::FrozenAbove { .. }) => Ok(()),
+            Err(error) if error.is_gone() => Ok(()),
+            thawed => Ok(thawed?),
         }
     }
 
