@@ -11,6 +11,7 @@ use super::cgroup::ContainerCgroup;
 use super::hooks::{self, Kind};
 use super::meetings::Creating;
 use super::plan::{self, Request};
+use super::rdt::ResourceGroup;
 use super::state::{Durability, Entry, Identity, Lock, Record, Root};
 use super::streams::Given;
 use super::{Container, CreateOptions, Error, Id, Result, Status, descriptors, notify, sockets, validate};
@@ -27,6 +28,7 @@ struct Making {
     entry: Option<(Entry, Lock)>,
     record: Record,
     cgroup: Option<ContainerCgroup>,
+    group: Option<ResourceGroup>,
     hooks_ran: bool,
 }
 
@@ -45,7 +47,7 @@ pub(super) fn create(root: Option<&Path>, options: CreateOptions<'_>) -> Result<
     let mut record = Record::new(id.as_str(), &options.bundle, options.spec);
     record.notify_socket.clone_from(&options.notify_socket);
     let entry = root.map(|root| Root::make(root)?.claim(id.as_str())).transpose()?;
-    let mut making = Making { entry, record, cgroup: None, hooks_ran: false };
+    let mut making = Making { entry, record, cgroup: None, group: None, hooks_ran: false };
     match making.make(options) {
         Ok((held, console)) => {
             let Making { entry, record, .. } = making;
@@ -77,6 +79,8 @@ impl Making {
         self.record.cgroup = Some(cgroup.record());
         self.record.cgroup_planned = false;
         let cgroup = self.cgroup.insert(cgroup);
+        self.group = ResourceGroup::create(options.spec, &options.id, options.rdt_root.as_deref())?;
+        self.record.rdt = self.group.as_ref().map(|group| group.record().clone());
         let place = match cgroup.cgroup() {
             Some(own) => Place::Others(own, cgroup.task_files()?),
             None => Place::Callers,
@@ -103,13 +107,14 @@ impl Making {
         let mut prepared = plan::build(&request)?;
         streams.fill(&mut prepared);
         // Whoever cleans up after this process has to find the new one.
-        prepared.plan.rendezvous |= self.entry.is_some();
+        prepared.plan.rendezvous |= self.entry.is_some() || self.group.is_some();
         let opened = start::open_all(&prepared, None, &place)?;
         let inputs: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
         let mut meetings = Creating {
             record: &mut self.record,
             entry: self.entry.as_ref(),
             maps: prepared.maps.as_ref(),
+            group: self.group.as_ref(),
             console_socket: options.console_socket.as_deref(),
             console: None,
             hooks_ran: false,
@@ -142,6 +147,9 @@ impl Making {
         let mut failed = None;
         if let Some(cgroup) = &mut self.cgroup {
             failed = cgroup.remove(MOMENT).err();
+        }
+        if let Some(group) = &mut self.group {
+            failed = failed.or(group.remove().err());
         }
         if self.hooks_ran {
             // What they say is not what went wrong.

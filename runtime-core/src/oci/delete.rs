@@ -10,6 +10,7 @@ use oci_spec::runtime::Spec;
 use super::cgroup::{CgroupRecord, ContainerCgroup};
 use super::container::Life;
 use super::hooks::{self, Kind};
+use super::rdt::{RdtRecord, ResourceGroup};
 use super::state::{Entry, Lock, Root};
 use super::{Container, Error, Result, Status};
 use crate::LimitPolicy;
@@ -38,6 +39,7 @@ impl Container {
         self.end()?;
         self.reap();
         remove_cgroup(self.record.cgroup.as_ref(), self.record.cgroup_planned)?;
+        remove_group(self.record.rdt.as_ref())?;
         let state = self.record.state(Status::Stopped, None);
         let warnings = hooks::run_all(Kind::Poststop, self.record.surroundings(None), &state);
         if let (Some(entry), Some(lock)) = (&self.entry, &lock) {
@@ -101,6 +103,13 @@ fn remove_cgroup(known: Option<&CgroupRecord>, planned: bool) -> Result<()> {
     cgroup.remove(PATIENCE)
 }
 
+fn remove_group(known: Option<&RdtRecord>) -> Result<()> {
+    match known.map(ResourceGroup::open).transpose()?.flatten() {
+        Some(mut group) => group.remove(),
+        None => Ok(()),
+    }
+}
+
 /// Deletes by the name, also what cannot be read any more.
 pub(super) fn delete(root: &Path, id: &str, force: bool) -> Result<Vec<Error>> {
     let not_found = || Error::NotFound { id: id.to_owned() };
@@ -134,6 +143,7 @@ fn remove_pieces(root: &Path, id: &str) -> Result<Vec<Error>> {
                 end(Process { pid, pidfd: pidfd.as_fd() })?;
             }
             remove_cgroup(pieces.cgroup.as_ref(), pieces.cgroup_planned)?;
+            remove_group(pieces.rdt.as_ref())?;
             Vec::new()
         }
         None => {

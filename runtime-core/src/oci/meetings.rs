@@ -6,7 +6,9 @@ use std::path::Path;
 use cofferdam_process::{BoxError, Process, Rendezvous};
 
 use super::hooks::{self, Kind};
+use super::netdevices::NetDevices;
 use super::plan::point;
+use super::rdt::ResourceGroup;
 use super::state::{Durability, Entry, Identity, Lock, Record};
 use super::{Error, Result, Status, seccomp, sockets};
 use crate::prepare::Maps;
@@ -17,6 +19,8 @@ pub(super) struct Creating<'a> {
     pub(super) record: &'a mut Record,
     pub(super) entry: Option<&'a (Entry, Lock)>,
     pub(super) maps: Option<&'a Maps>,
+    /// The group of resctrl.
+    pub(super) group: Option<&'a ResourceGroup>,
     pub(super) console_socket: Option<&'a Path>,
     /// The master of the terminal, if there is no socket for it.
     pub(super) console: Option<OwnedFd>,
@@ -30,6 +34,10 @@ impl Rendezvous for Creating<'_> {
             // Whoever cleans up after this process has to find it.
             self.record.process = Some(Identity::of(process.pid, process.pidfd)?);
             entry.write(self.record, Durability::Passing, lock)?;
+        }
+        if let Some(group) = self.group {
+            // What it starts later is in the group, too.
+            group.add(process.pid)?;
         }
         match self.maps {
             Some(maps) => MapWriter(maps).created(process),
@@ -47,6 +55,7 @@ impl Rendezvous for Creating<'_> {
             point::MAPS => self.created(process)?,
             point::CONSOLE => self.console(received)?,
             point::MOUNTED => self.hooks(process)?,
+            point::NAMESPACES => self.devices(process, received)?,
             _ => return Err(unexpected(point).into()),
         }
         Ok(Vec::new())
@@ -54,6 +63,15 @@ impl Rendezvous for Creating<'_> {
 }
 
 impl Creating<'_> {
+    /// The process is in its namespaces, and has sent a socket of its network.
+    fn devices(&self, process: Process<'_>, received: Vec<OwnedFd>) -> Result<()> {
+        let socket = received.into_iter().next().ok_or_else(|| unexpected(point::NAMESPACES))?;
+        let path = format!("/proc/{}/ns/net", process.pid);
+        let namespace = std::fs::File::open(&path);
+        let namespace = namespace.map_err(|error| Error::io("network namespace", path)(&error))?;
+        NetDevices::of(&self.record.config)?.move_into(socket, namespace.as_fd())
+    }
+
     fn console(&mut self, received: Vec<OwnedFd>) -> Result<()> {
         let master = received.into_iter().next().ok_or_else(|| unexpected(point::CONSOLE))?;
         match self.console_socket {

@@ -46,6 +46,8 @@ pub struct CreateOptions<'a> {
     pub no_new_keyring: bool,
     /// What it means that there is no cgroup for the container.
     pub cgroup: LimitPolicy,
+    /// Where resctrl is mounted, for `linux.intelRdt`; where the mount table says, unless told otherwise.
+    pub rdt_root: Option<PathBuf>,
 }
 
 impl<'a> CreateOptions<'a> {
@@ -68,6 +70,7 @@ impl<'a> CreateOptions<'a> {
             no_pivot: false,
             no_new_keyring: false,
             cgroup: LimitPolicy::Required,
+            rdt_root: None,
         }
     }
 }

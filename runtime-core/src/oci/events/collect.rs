@@ -20,7 +20,11 @@ impl Container {
     /// # Errors
     /// [`Error::Unsupported`] if it has no cgroup; [`Error::Container`].
     pub fn usage(&self) -> Result<Stats> {
-        Stats::read(&cgroup_of(self)?)
+        let mut stats = Stats::read(&cgroup_of(self)?)?;
+        if let Some(group) = self.group()? {
+            stats.intel_rdt = group.statistics()?;
+        }
+        Ok(stats)
     }
 
     /// What the container uses, each time that the interval is over, and that it has no memory left, until it ends.
@@ -36,7 +40,7 @@ impl Container {
             let errno = crate::Errno::new(error.raw_os_error().unwrap_or(libc::EIO));
             Error::from(crate::Error::Call { call: "fcntl(F_DUPFD_CLOEXEC)", errno })
         })?;
-        Events::new(cgroup_of(self)?, process, interval)
+        Ok(Events::new(cgroup_of(self)?, process, interval)?.with_group(self.group()?))
     }
 }
 

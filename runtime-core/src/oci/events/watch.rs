@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::stats::Stats;
 use super::v1;
 use crate::oci::Result;
+use crate::oci::rdt::ResourceGroup;
 
 /// Something to tell about a container.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +60,7 @@ pub struct Events {
     cgroup: Cgroup,
     /// It polls readable when the container has ended.
     process: Option<OwnedFd>,
+    group: Option<ResourceGroup>,
     watch: Watch,
     interval: Duration,
     next: Instant,
@@ -85,7 +87,13 @@ impl Events {
         };
         let kills = !v1::is_v1(&cgroup, Controller::Memory);
         let next = Instant::now() + interval;
-        Ok(Self { watch, process, interval, next, kills, ended: false, cgroup })
+        Ok(Self { watch, group: None, process, interval, next, kills, ended: false, cgroup })
+    }
+
+    /// Statistics of a group of resctrl along with those of the cgroup.
+    #[must_use]
+    pub fn with_group(self, group: Option<ResourceGroup>) -> Self {
+        Self { group, ..self }
     }
 
     fn advance(&mut self) -> Result<Option<Event>> {
@@ -127,7 +135,12 @@ impl Events {
     fn tick(&mut self) -> Result<Option<Event>> {
         self.next = Instant::now() + self.interval;
         match Stats::read(&self.cgroup) {
-            Ok(stats) => Ok(Some(Event::Stats(Box::new(stats)))),
+            Ok(mut stats) => {
+                if let Some(group) = &self.group {
+                    stats.intel_rdt = group.statistics()?;
+                }
+                Ok(Some(Event::Stats(Box::new(stats))))
+            }
             Err(error) => match self.cgroup.exists() {
                 true => Err(error),
                 false => {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Identity;
 use crate::oci::cgroup::CgroupRecord;
 use crate::oci::hooks::Surroundings;
+use crate::oci::rdt::RdtRecord;
 use crate::oci::{Details, Error, State, Status};
 
 /// The layout of the record. A program that meets another one leaves it alone.
@@ -42,6 +43,9 @@ pub(crate) struct Record {
     /// It is only where the cgroup was going to be made.
     #[serde(default)]
     pub(crate) cgroup_planned: bool,
+    /// Its group of resctrl.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rdt: Option<RdtRecord>,
     /// Where notifications are forwarded to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) notify_socket: Option<PathBuf>,
@@ -55,6 +59,8 @@ pub(crate) struct Pieces {
     process: Option<Identity>,
     pub(crate) cgroup: Option<CgroupRecord>,
     pub(crate) cgroup_planned: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rdt: Option<RdtRecord>,
 }
 
 impl Pieces {
@@ -102,6 +108,7 @@ impl Record {
             remaining: None,
             cgroup: None,
             cgroup_planned: false,
+            rdt: None,
             notify_socket: None,
             config: spec.clone(),
         }
@@ -109,7 +116,7 @@ impl Record {
 
     pub(crate) fn pieces(&self) -> Pieces {
         let (process, cgroup) = (self.process.clone(), self.cgroup.clone());
-        Pieces { process, cgroup, cgroup_planned: self.cgroup_planned }
+        Pieces { process, cgroup, cgroup_planned: self.cgroup_planned, rdt: self.rdt.clone() }
     }
 
     /// The state as the runtime-spec has it.
