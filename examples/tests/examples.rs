@@ -10,7 +10,7 @@ use common::{errors, users};
 /// What an example prints as anybody, as root, and as an ordinary user.
 type Case = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
-const CASES: [Case; 24] = [
+const CASES: [Case; 25] = [
     (
         "capabilities",
         &[
@@ -92,6 +92,12 @@ const CASES: [Case; 24] = [
     ),
     ("names", &["inside \"box\"", "inside \"example\"", "forwarding inside: 1", "refused: sysctl"], &[], &[]),
     ("network", &["ConnectionRefused", "NetworkUnreachable", "connect to an own port: Ok(())"], &[], &[]),
+    (
+        "notify",
+        &["asks for /tmp/made-in-words-only", "asks for /etc/forbidden", "\nmade\n", "Permission denied"],
+        &[],
+        &[],
+    ),
     ("output", &["wrote \"out\\n\" and \"err\\n\"", "two became <two>", "the file has 12 bytes"], &[], &[]),
     ("persist", &[], &["inside it: 42 net:[", "gone: true"], &["needs root"]),
     (

@@ -1,19 +1,17 @@
-//! Decides about the directories that a shell makes, in this process:
+//! Calls of a program that this process decides: the directories that a shell makes. Needs no privilege.
 //!
-//! ```sh
-//! cargo run -p cofferdam-seccomp --example notify
-//! ```
-//!
-//! A thread with a filter starts the shell, which inherits it. The filter leaves `mkdir` to be decided; the
-//! handler runs here, in the first thread, and never lets the kernel make a directory by a name that the shell could change.
+//! A thread with a filter starts the shell, which inherits it. The filter leaves `mkdir` to be decided; the handler runs in
+//! the first thread, and never lets the kernel make a directory by a name that the shell could change meanwhile.
 
 use std::process::{Command, Output};
 use std::sync::mpsc;
 use std::thread;
 
-use cofferdam_seccomp::{Action, Listener, Notification, Profile, Response, install, set_no_new_privs};
+use cofferdam::seccomp::{
+    Action, Listener, Notification, Profile, Response, Result, install, set_no_new_privs,
+};
 
-const SCRIPT: &str = "mkdir /tmp/allowed-in-words-only && echo made; mkdir /etc/forbidden; true";
+const SCRIPT: &str = "mkdir /tmp/made-in-words-only && echo made; mkdir /etc/forbidden; true";
 const EACCES: u16 = 13;
 
 /// The names of directories that were asked for.
@@ -21,7 +19,7 @@ const EACCES: u16 = 13;
 struct Directories(Vec<String>);
 
 impl Directories {
-    fn decide(&mut self, notification: &Notification<'_>) -> cofferdam_seccomp::Result<Response> {
+    fn decide(&mut self, notification: &Notification<'_>) -> Result<Response> {
         let argument = if notification.name() == Some("mkdirat") { 1 } else { 0 };
         let path = notification.read_string(notification.arguments()[argument])?;
         let path = String::from_utf8_lossy(&path).into_owned();
@@ -32,9 +30,9 @@ impl Directories {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let filter = Profile::new(Action::Allow).rule(Action::Notify, ["mkdir", "mkdirat"]).compile()?;
-    let (sender, receiver) = mpsc::channel::<cofferdam_seccomp::Result<Option<Listener>>>();
+    let (sender, receiver) = mpsc::channel::<Result<Option<Listener>>>();
     let child = thread::spawn(move || -> std::io::Result<Output> {
         let installed = set_no_new_privs().and_then(|()| install(&filter));
         if sender.send(installed).is_err() {
@@ -52,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let output = child.join().map_err(|_| "the thread panicked")??;
     print!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(directories.0, ["/tmp/allowed-in-words-only", "/etc/forbidden"]);
-    assert!(!std::path::Path::new("/tmp/allowed-in-words-only").exists());
+    assert_eq!(directories.0, ["/tmp/made-in-words-only", "/etc/forbidden"]);
+    assert!(!std::path::Path::new("/tmp/made-in-words-only").exists());
     Ok(())
 }
