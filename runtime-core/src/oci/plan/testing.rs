@@ -130,11 +130,24 @@ impl Rendezvous for Both<'_> {
     }
 }
 
+/// With an operation that fails.
+pub(super) fn fail_at(prepared: &Prepared<'_>, operation: u32) -> Result<Child, Error> {
+    start_spawner(prepared, &mut Nobody, |spawner| spawner.fail_at(operation))
+}
+
 pub(super) fn start_with(prepared: &Prepared<'_>, meetings: &mut dyn Rendezvous) -> Result<Child, Error> {
+    start_spawner(prepared, meetings, |spawner| spawner)
+}
+
+fn start_spawner(
+    prepared: &Prepared<'_>,
+    meetings: &mut dyn Rendezvous,
+    change: impl for<'s> FnOnce(Spawner<'s>) -> Spawner<'s>,
+) -> Result<Child, Error> {
     let opened = open_all(prepared, None, &Place::Callers)?;
     let inputs: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
     let mut both = Both(prepared.maps.as_ref().map(MapWriter), meetings);
-    let spawner = Spawner::new(&prepared.plan, &inputs).rendezvous(&mut both);
+    let spawner = change(Spawner::new(&prepared.plan, &inputs)).rendezvous(&mut both);
     Ok(match prepared.plan.hold {
         Some(_) => spawner.hold()?.start(&mut both)?,
         None => spawner.spawn()?,

@@ -1,6 +1,7 @@
 //! The sections together.
 
 mod exec;
+mod faults;
 mod namespaces;
 mod process;
 mod seccomp;
