@@ -71,9 +71,9 @@ lane_vm_user() {
     vm_tests . --user -- env SLOW_MACHINE=1
 }
 
-# With labels on processes. Little is tested there that depends on them.
+# With labels on processes. Little is tested there that depends on them: the first programs, and plans with labels.
 lane_vm_apparmor() {
     # shellcheck disable=SC2016 # the shell in the guest expands it
-    vm_tests runtime-core.*/basics- --append 'apparmor=1 security=apparmor' -- \
+    vm_tests 'runtime-core.*/(basics|cofferdam)-' --append 'apparmor=1 security=apparmor' -- \
         env SLOW_MACHINE=1 REQUIRE_ALL=1 sh -c "$VM_APPARMOR"' && exec "$0" "$@"'
 }

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
+use rustix::io::Errno;
 
 use super::super::Request;
 
@@ -14,18 +15,17 @@ const SIZE_MAX: u64 = 1 << 20;
 /// In a container that is still to be made: what will be seen as `/etc/passwd`, which may come by a mount.
 pub(super) fn in_bundle(request: &Request<'_>, uid: u32) -> Option<String> {
     let mounts = request.spec.mounts().as_deref().unwrap_or_default();
-    let source = mounts.iter().rev().find_map(|mount| {
+    let mounted = mounts.iter().rev().find_map(|mount| {
         let destination = clean(mount.destination());
         let source = mount.source().as_ref()?;
-        let below = Path::new("/etc/passwd").strip_prefix(&destination).ok()?;
+        let below = Path::new("/etc/passwd").strip_prefix(&destination).ok()?.to_owned();
         // Only what shows files that are there already can have the list.
-        (destination != Path::new("/") && source.is_absolute()).then(|| source.join(below))
+        (destination != Path::new("/") && source.is_absolute()).then_some((source, below))
     });
-    if let Some(path) = source {
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        if let Ok(file) = openat(CWD, &path, flags, Mode::empty()) {
-            return read(file).and_then(|text| find(&text, uid));
-        }
+    if let Some((source, below)) = mounted {
+        let source = openat(CWD, source, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        let file = if below.as_os_str().is_empty() { source } else { open_in_root(source, &below)? };
+        return read(file).and_then(|text| find(&text, uid));
     }
     let root = request.spec.root().as_ref()?;
     let root = openat(
@@ -39,10 +39,21 @@ pub(super) fn in_bundle(request: &Request<'_>, uid: u32) -> Option<String> {
 
 /// In a root directory.
 pub(crate) fn in_root(root: impl AsFd, uid: u32) -> Option<String> {
+    let file = open_in_root(root, Path::new("etc/passwd"))?;
+    read(file).and_then(|text| find(&text, uid))
+}
+
+/// A handle on a file below a directory, whose links lead nowhere else.
+fn open_in_root(root: impl AsFd, path: &Path) -> Option<OwnedFd> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let file = openat2(root, "etc/passwd", flags, Mode::empty(), resolve).ok()?;
-    read(file).and_then(|text| find(&text, uid))
+    // Somebody may rename in there all the time.
+    (0..100)
+        .find_map(|_| match openat2(root.as_fd(), path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN) => None,
+            opened => Some(opened),
+        })?
+        .ok()
 }
 
 /// Reads a regular file, and only that: opening a device or a pipe would have effects.

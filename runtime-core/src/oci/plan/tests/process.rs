@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::build;
 use super::super::testing::{
-    as_anyone, has, in_user_namespace, is_root, output, refusal, request, run, spec,
+    as_anyone, busybox_root, has, in_user_namespace, is_root, output, refusal, request, run, spec, with_root,
 };
 
 /// What a shell command prints in a container with this change of `process`.
@@ -77,6 +77,26 @@ fn the_environment_is_as_given_with_a_home() {
             format!("config.json: process.env[{index}]: {entry:?} is not of the form NAME=VALUE")
         );
     }
+}
+
+#[test]
+fn the_home_may_come_with_a_mount_and_its_links_lead_nowhere_else() {
+    let (users, secret) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+    std::fs::write(secret.path(), "other:x:0:0::/secret:\n").unwrap();
+    let home = |destination: &str, source: &std::path::Path| {
+        let spec = spec("true", |value| {
+            as_anyone(value);
+            value["mounts"] = json!([{ "destination": destination, "type": "bind", "source": source, "options": ["bind"] }]);
+        });
+        let env = build(&request(&spec)).unwrap().plan.env;
+        env.into_iter().find(|(name, _)| name == "HOME").map(|(_, home)| home.into_string().unwrap()).unwrap()
+    };
+    assert_eq!(home("/etc/passwd", secret.path()), "/secret");
+    std::fs::write(users.path().join("passwd"), "me:x:0:0::/mine:\n").unwrap();
+    assert_eq!(home("/etc//.", users.path()), "/mine");
+    std::fs::remove_file(users.path().join("passwd")).unwrap();
+    std::os::unix::fs::symlink(secret.path(), users.path().join("passwd")).unwrap();
+    assert_eq!(home("/etc", users.path()), "/");
 }
 
 #[test]
@@ -241,7 +261,7 @@ fn the_io_priority_is_set_and_has_bounds() {
 
 #[test]
 fn labels_of_modules_that_are_not_there_are_errors() {
-    if !std::path::Path::new("/sys/module/apparmor").exists() {
+    if !std::path::Path::new("/sys/kernel/security/apparmor").exists() {
         assert_eq!(
             refused(|process| process["apparmorProfile"] = json!("box")),
             "config.json: process.apparmorProfile: \"box\" cannot be applied: AppArmor is not enabled"
@@ -253,6 +273,31 @@ fn labels_of_modules_that_are_not_there_are_errors() {
             "config.json: process.selinuxLabel: \"a:b:c\" cannot be applied: SELinux is not enabled"
         );
     }
+}
+
+/// On a machine with AppArmor, as the lane `vm-apparmor` has. Elsewhere there is the test above.
+#[test]
+fn a_profile_of_apparmor_counts_from_the_exec() {
+    let enabled = std::fs::read("/sys/module/apparmor/parameters/enabled");
+    if !is_root() || !enabled.is_ok_and(|text| text.starts_with(b"Y")) {
+        return;
+    }
+    let root = busybox_root();
+    let with = |profile: &str| {
+        spec("cat /proc/self/attr/apparmor/current /proc/1/attr/apparmor/current", |value| {
+            with_root(value, root.path());
+            value["process"]["apparmorProfile"] = json!(profile);
+        })
+    };
+    assert_eq!(output(&with("unconfined")), "unconfined\nunconfined\n");
+    // What the module says of one that is not there shows that it was asked.
+    let missing = with("no-such-profile");
+    let error = run(&build(&request(&missing)).unwrap()).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "write \"exec no-such-profile\" to self/attr/apparmor/exec in procfs: ENOENT (No such file or directory), \
+         by write"
+    );
 }
 
 #[test]
