@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{boxed, default_files, is_root};
+use super::{attempt, boxed, default_files, is_root};
 use crate::oci::plan::testing::{explain, output};
 
 #[test]
@@ -92,4 +92,31 @@ fn the_plan_of_the_default_bundle_says_what_is_done_with_files() {
         let found = rest.split_once(&format!("{line}\n"));
         rest = found.unwrap_or_else(|| panic!("{line} is not in order in:\n{text}")).1;
     }
+}
+
+#[test]
+fn the_bundle_for_users_without_privileges_is_mounted_for_everyone() {
+    let root = tempfile::tempdir().unwrap();
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let default = serde_json::to_value(crate::oci::default_spec_rootless(uid, gid)).unwrap();
+    let command = "cut -d' ' -f5,6 /proc/self/mountinfo | grep -v /sys/; stat -c '%n %F %t:%T' /dev/null /dev/tty; \
+        cat /proc/timer_list; echo x > /proc/sys/kernel/hostname; touch /sys/x /sys/fs/cgroup/x";
+    let spec = boxed(root.path(), command, |value| {
+        value["mounts"] = default["mounts"].clone();
+        value["linux"] = default["linux"].clone();
+    });
+    let text = attempt(&spec).unwrap();
+    for line in [
+        "/proc rw,relatime\n",
+        "/dev rw,nosuid\n",
+        "/dev/pts rw,nosuid,noexec,relatime\n",
+        "/dev/null character special file 1:3\n",
+        "/dev/tty character special file 5:0\n",
+        "/proc/sys/kernel/hostname: Read-only file system\n",
+        "touch: /sys/x: Read-only file system\n",
+        "touch: /sys/fs/cgroup/x: Read-only file system\n",
+    ] {
+        assert!(text.contains(line), "{line} is missing in:\n{text}");
+    }
+    assert!(!text.contains("Tick Device"), "{text}");
 }
