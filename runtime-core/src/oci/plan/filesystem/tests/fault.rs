@@ -1,0 +1,56 @@
+//! Each operation fails in turn.
+
+use std::fs;
+
+use cofferdam_process::{Rendezvous, Spawner};
+use serde_json::json;
+
+use super::{add, boxed, default_files, is_root, snapshot};
+use crate::oci::plan::build;
+use crate::oci::plan::testing::request;
+
+/// Has nothing to do.
+struct Nobody;
+
+impl Rendezvous for Nobody {}
+
+#[test]
+fn whatever_fails_the_host_is_as_before() {
+    if !is_root() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let host = tempfile::tempdir().unwrap();
+    fs::write(host.path().join("file"), "content").unwrap();
+    let spec = boxed(root.path(), "true", |value| {
+        default_files(value);
+        value["root"]["readonly"] = json!(true);
+        value["process"]["terminal"] = json!(true);
+        value["linux"]["devices"] =
+            json!([{ "path": "/dev/x", "type": "c", "major": 1, "minor": 3, "uid": 1 }]);
+        add(
+            value,
+            json!([
+                { "destination": "/shared", "source": host.path(), "options": ["rbind", "rshared", "ro"] },
+                { "destination": "/copied", "type": "tmpfs", "options": ["tmpcopyup", "ro"] },
+            ]),
+        );
+    });
+    fs::create_dir(root.path().join("copied")).unwrap();
+    fs::write(root.path().join("copied/file"), "content").unwrap();
+    let request = request(&spec);
+    let plan = build(&request).unwrap().plan;
+    let mounts = || fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let (mounts_before, files_before) = (mounts(), snapshot(host.path()));
+    let operations = plan.operations().unwrap();
+    assert!(operations > 200, "{operations}");
+    for operation in 0..operations {
+        let (mut before, mut after) = (Nobody, Nobody);
+        let held = Spawner::new(&plan, &[]).rendezvous(&mut before).fail_at(operation).hold();
+        let started = held.and_then(|held| held.start(&mut after));
+        assert!(started.is_err(), "operation {operation} is not needed");
+    }
+    assert_eq!(mounts(), mounts_before);
+    assert_eq!(snapshot(host.path()), files_before);
+    assert_eq!(fs::read_to_string(root.path().join("copied/file")).unwrap(), "content");
+}
