@@ -53,7 +53,7 @@ impl Rendezvous for Creating<'_> {
     ) -> Result<Vec<OwnedFd>, BoxError> {
         match point {
             point::MAPS => self.created(process)?,
-            point::CONSOLE => self.console(received)?,
+            point::CONSOLE => self.console = console(received, self.console_socket)?,
             point::MOUNTED => self.hooks(process)?,
             point::NAMESPACES => self.devices(process, received)?,
             _ => return Err(unexpected(point).into()),
@@ -70,15 +70,6 @@ impl Creating<'_> {
         let namespace = std::fs::File::open(&path);
         let namespace = namespace.map_err(|error| Error::io("network namespace", path)(&error))?;
         NetDevices::of(&self.record.config)?.move_into(socket, namespace.as_fd())
-    }
-
-    fn console(&mut self, received: Vec<OwnedFd>) -> Result<()> {
-        let master = received.into_iter().next().ok_or_else(|| unexpected(point::CONSOLE))?;
-        match self.console_socket {
-            Some(path) => sockets::send_to("console socket", path, b"/dev/ptmx", master.as_fd())?,
-            None => self.console = Some(master),
-        }
-        Ok(())
     }
 
     fn hooks(&mut self, process: Process<'_>) -> Result<()> {
@@ -120,6 +111,48 @@ impl Rendezvous for Starting<'_> {
             _ => return Err(unexpected(point).into()),
         }
         Ok(Vec::new())
+    }
+}
+
+/// The meetings of a further process.
+pub(super) struct Executing<'a> {
+    pub(super) record: &'a Record,
+    pub(super) console_socket: Option<&'a Path>,
+    /// The master of its terminal, if there is no socket for it.
+    pub(super) console: Option<OwnedFd>,
+}
+
+impl Rendezvous for Executing<'_> {
+    fn sync(
+        &mut self,
+        point: u32,
+        process: Process<'_>,
+        received: Vec<OwnedFd>,
+    ) -> Result<Vec<OwnedFd>, BoxError> {
+        match point {
+            point::CONSOLE => self.console = console(received, self.console_socket)?,
+            point::LISTENER => {
+                let listener = received.into_iter().next().ok_or_else(|| unexpected(point))?;
+                let own = self.record.process.as_ref().map(|own| own.pid);
+                let state = self.record.state(Status::Running, own);
+                // Without somebody to take it, it is closed, and what it is asked for fails.
+                drop(seccomp::hand_over(&self.record.config, listener, process.pid, &state)?);
+            }
+            _ => return Err(unexpected(point).into()),
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// Hands the master of a terminal over; it comes back if there is no socket for it.
+fn console(received: Vec<OwnedFd>, socket: Option<&Path>) -> Result<Option<OwnedFd>> {
+    let master = received.into_iter().next().ok_or_else(|| unexpected(point::CONSOLE))?;
+    match socket {
+        Some(path) => {
+            sockets::send_to("console socket", path, b"/dev/ptmx", master.as_fd())?;
+            Ok(None)
+        }
+        None => Ok(Some(master)),
     }
 }
 

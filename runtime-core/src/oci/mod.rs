@@ -10,6 +10,7 @@ mod delete;
 mod descriptors;
 mod error;
 pub mod events;
+mod exec;
 mod explain;
 mod features;
 mod hooks;

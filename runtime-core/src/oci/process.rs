@@ -21,7 +21,6 @@ pub struct Process {
 }
 
 impl Process {
-    #[allow(dead_code, reason = "made by exec")]
     pub(super) fn new(mut child: cofferdam_process::Child, console: Option<OwnedFd>) -> Self {
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         Self { child, console, stdin, stdout, stderr }

@@ -1,5 +1,7 @@
 //! A plan in the making.
 
+#[cfg(feature = "oci")]
+use std::os::fd::OwnedFd;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
@@ -72,6 +74,13 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn input(&mut self, name: impl Into<String>, fd: BorrowedFd<'a>) -> Slot {
         self.inputs.push(Input::Borrowed(fd));
+        self.plan.input(name)
+    }
+
+    /// A descriptor that was opened for this plan.
+    #[cfg(feature = "oci")]
+    pub(crate) fn opened(&mut self, name: impl Into<String>, fd: OwnedFd) -> Slot {
+        self.inputs.push(Input::Opened(fd));
         self.plan.input(name)
     }
 

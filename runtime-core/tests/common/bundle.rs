@@ -76,7 +76,7 @@ impl Bundle {
 
     pub fn options<'a>(&self, id: &str, spec: &'a Spec) -> CreateOptions<'a> {
         let mut options = CreateOptions::new(id, spec, self.path());
-        (options.stdin, options.stdout) = (Stdio::null(), Stdio::null());
+        (options.stdin, options.stdout, options.stderr) = (Stdio::null(), Stdio::null(), Stdio::null());
         if !super::is_root() {
             options.cgroup = cofferdam::LimitPolicy::IfAvailable;
         }
@@ -122,6 +122,17 @@ impl Bundle {
             .map(|point| Path::new(point).join(path.trim_start_matches('/')))
             .filter(|at| at.exists())
             .collect()
+    }
+}
+
+/// A test that fails leaves nothing running.
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        for id in self.entries() {
+            if let Err(error) = self.runtime.delete(&id, true) {
+                eprintln!("{error}");
+            }
+        }
     }
 }
 

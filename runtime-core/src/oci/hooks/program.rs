@@ -101,7 +101,12 @@ fn join(draft: &mut Draft<'_>, process: BorrowedFd<'_>) -> Result<(), Error> {
     let target = Target::look_at(process)?;
     let joined = target.differing()?;
     let other_user = crate::enclosure::kinds_of(&joined).contains(Namespaces::USER);
+    // What the process has as its root: before it changes that, the files of the host, although the new root hides them.
+    let root = target.root()?;
     Kinds { joined, ..Kinds::default() }.join(draft)?;
+    let root = draft.opened("the root of the container's process", root);
+    draft.step(Step::ChangeRoot { root });
+    draft.step(Step::Close(root));
     if other_user {
         let (users, groups, _) = target.maps()?;
         let root = InsideId::new(0);
