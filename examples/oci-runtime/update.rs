@@ -18,20 +18,20 @@ pub fn update(context: &Context<'_>, options: &Update) -> Result<u8, Failure> {
         None => flags(options)?.to_string().into_bytes(),
     };
     let resources = Config::resources_from_slice(&document)?;
-    context.container(&options.id)?.update(&resources)?;
+    let mut container = context.container(&options.id)?;
+    container.update(&resources)?;
+    if options.l3_cache_schema.is_some() || options.mem_bw_schema.is_some() {
+        let (cache, bandwidth) = (&options.l3_cache_schema, &options.mem_bw_schema);
+        let change = serde_json::json!({ "l3CacheSchema": cache, "memBwSchema": bandwidth });
+        container.update_rdt(&serde_json::from_value(change).map_err(Failure::new)?)?;
+    }
     Ok(0)
 }
 
 /// The flags as the document that they stand for.
 fn flags(options: &Update) -> Result<Value, Failure> {
-    for (flag, given) in [
-        ("--kernel-memory", options.kernel_memory.is_some()),
-        ("--l3-cache-schema", options.l3_cache_schema.is_some()),
-        ("--mem-bw-schema", options.mem_bw_schema.is_some()),
-    ] {
-        if given {
-            return Err(Error::Unsupported { what: format!("update {flag}") }.into());
-        }
+    if options.kernel_memory.is_some() {
+        return Err(Error::Unsupported { what: "update --kernel-memory".into() }.into());
     }
     let mut document = Map::new();
     let mut add = |section: &str, key: &str, value: Option<Value>| {

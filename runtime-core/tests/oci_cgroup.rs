@@ -223,7 +223,7 @@ fn without_a_cgroup_all_limits_are_left_out_and_said_to_be() {
 }
 
 fn resources(json: &str) -> oci_spec::runtime::LinuxResources {
-    cofferdam::oci::cgroup::parse_resources(json.as_bytes()).expect("resources")
+    cofferdam::oci::Config::resources_from_slice(json.as_bytes()).expect("resources")
 }
 
 #[test]
@@ -262,16 +262,6 @@ fn an_update_changes_what_is_given_and_nothing_else() {
         cgroup.update(&current, &resources(r#"{"memory": {"limit": -1}}"#)).expect("an update");
     assert_eq!(current.memory().and_then(|memory| memory.swap()), Some(-1));
     cgroup.remove(SOON).expect("it is removed");
-}
-
-#[test]
-fn resources_that_are_none_name_the_place_in_the_document() {
-    let refused = |json: &str| {
-        cofferdam::oci::cgroup::parse_resources(json.as_bytes()).expect_err("a refusal").to_string()
-    };
-    let text = refused(r#"{"memory": {"limit": "much"}}"#);
-    assert!(text.starts_with("config.json: memory.limit: "), "{text}");
-    assert!(refused("{} {}").contains("trailing characters"));
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Containers by the OCI runtime-spec: a configuration becomes a plan, a plan a container with a life cycle.
 
-#[allow(dead_code, reason = "plans are about to use it")]
 pub mod cgroup;
 mod config;
 mod container;

@@ -14,7 +14,6 @@ mod sub;
 mod update;
 
 pub use record::CgroupRecord;
-pub use update::parse_resources;
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 

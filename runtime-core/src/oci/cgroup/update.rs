@@ -5,20 +5,7 @@ use oci_spec::runtime::{LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxResources};
 
 use super::{ContainerCgroup, resources};
 use crate::LimitPolicy;
-use crate::oci::{Error, Result};
-
-/// Resources as `update -r FILE` takes them: `linux.resources` of a configuration, of which most are left out.
-///
-/// # Errors
-/// [`Error::Config`] with the path in the document.
-pub fn parse_resources(json: &[u8]) -> Result<LinuxResources> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let parsed: Result<LinuxResources, _> = serde_path_to_error::deserialize(&mut deserializer);
-    let parsed =
-        parsed.map_err(|error| Error::config(error.path().to_string(), error.inner().to_string()))?;
-    deserializer.end().map_err(|error| Error::config(".", error.to_string()))?;
-    Ok(parsed)
-}
+use crate::oci::Result;
 
 impl ContainerCgroup {
     /// Changes the limits of a container: those that are given, and no others. What comes back are the limits that it has
@@ -28,8 +15,8 @@ impl ContainerCgroup {
     /// change holds as a whole, or everything is as it was.
     ///
     /// # Errors
-    /// [`Error::Resource`] for a value that cannot be, or that the kernel refuses, with the property;
-    /// [`Error::Container`] if there is no cgroup.
+    /// [`Error::Resource`](crate::oci::Error::Resource) for a value that cannot be, or that the kernel refuses, with the property;
+    /// [`Error::Container`](crate::oci::Error::Container) if there is no cgroup.
     ///
     /// # Privileges
     /// As for [`create`](Self::create).
