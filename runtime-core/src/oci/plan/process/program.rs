@@ -26,8 +26,10 @@ pub(super) fn set(
         no_nul(format!("process.args[{index}]"), arg)?;
     }
     let mut env = environment(process.env().as_deref().unwrap_or_default())?;
-    if !env.iter().any(|(name, _)| name == "HOME") {
+    // An empty one is as good as none: engines pass it where they do not know.
+    if env.iter().all(|(name, value)| name != "HOME" || value.is_empty()) {
         let home = home().unwrap_or_else(|| "/".into());
+        env.retain(|(name, _)| name != "HOME");
         env.push(("HOME".into(), home.into()));
     }
     let path = env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());

@@ -71,6 +71,8 @@ fn the_environment_is_as_given_with_a_home() {
         process["env"] = given.clone();
     });
     assert_eq!(text, "PATH=/usr/bin:/bin\nB=x=y\nA=2\nEMPTY=\nHOME=/root\n");
+    assert_eq!(inside("echo $HOME", |process| process["env"] = json!(["HOME="])), "/root\n");
+    assert_eq!(inside("echo $HOME", |process| process["env"] = json!(["HOME=/x"])), "/x\n");
     for (entry, index) in [("A", 0), ("=x", 0), ("", 0)] {
         assert_eq!(
             refused(|process| process["env"] = json!([entry])),
