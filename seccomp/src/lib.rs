@@ -4,7 +4,7 @@
 //!   [`Condition`]s on their arguments. [`Profile::default_for`] is one for containers; with the feature `oci`
 //!   `Profile::from_oci` reads one from the configuration of a container.
 //! * [`Filter`] is what the kernel takes: [`Profile::compile`] makes it, for any [`Architecture`] on any other.
-//!   [`Filter::explain`] tells it in words. [`install`] installs it for this thread; who starts other processes gives
+//!   [`Filter::explain`] tells it in words, and [`Filter::decide`] what it makes of a call. [`install`] installs it for this thread; who starts other processes gives
 //!   [`Filter::to_bytes`] to `seccomp(2)` there.
 //! * [`Listener`] is where calls arrive that a filter leaves to be decided ([`Action::Notify`]). A [`Handler`] decides:
 //!   [`Listener::serve`] asks it until no process has the filter any more.
@@ -31,6 +31,7 @@
 
 mod architecture;
 mod compile;
+mod decide;
 mod error;
 mod explain;
 mod filter;

@@ -123,21 +123,6 @@ impl Profile {
         self.default_action == Action::Notify || self.rules.iter().any(|rule| rule.action == Action::Notify)
     }
 
-    /// Whether a listener may have to decide about a call of this name. Who installs a filter and has to hand its listener
-    /// over cannot use such calls in between: nobody would answer yet.
-    pub fn notifies_about(&self, name: &str) -> bool {
-        let mut rules = self.rules.iter().filter(|rule| rule.names.iter().any(|of| of == name)).peekable();
-        if rules.peek().is_none() {
-            return self.default_action == Action::Notify;
-        }
-        let (mut always, mut notifies) = (false, false);
-        for rule in rules {
-            always |= rule.conditions.is_empty();
-            notifies |= rule.action == Action::Notify;
-        }
-        notifies || (!always && self.default_action == Action::Notify)
-    }
-
     fn validate(&self) -> Result<()> {
         self.default_action.validate("defaultErrnoRet")?;
         for (number, rule) in self.rules.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! The filter of system calls: the last that is done before the program is executed.
 
 use cofferdam_process::Field;
-use cofferdam_seccomp::{Architecture, Filter, Profile};
+use cofferdam_seccomp::{Action, Architecture, Filter, Profile};
 use oci_spec::runtime::{Linux, LinuxSeccomp, Process};
 
 use super::point;
@@ -11,15 +11,6 @@ use crate::prepare::Draft;
 use crate::{Argument, RawCall, Slot, Step};
 
 const PATH: &str = "linux.seccomp";
-
-/// What a filter makes of a call, in the kernel's numbers (`linux/seccomp.h`).
-mod action {
-    pub(super) const ALLOW: u32 = 0x7fff_0000;
-    pub(super) const LOG: u32 = 0x7ffc_0000;
-    pub(super) const NOTIFY: u32 = 0x7fc0_0000;
-    /// Without the number that comes with it.
-    pub(super) const MASK: u32 = 0xffff_0000;
-}
 
 /// Loads the filter of the configuration, if it has one. By right of a capability, this is taken away afterwards.
 pub(super) fn load(draft: &mut Draft<'_>, process: Option<&Process>, linux: Option<&Linux>) -> Result<()> {
@@ -90,11 +81,11 @@ fn check(filter: &Filter, by_right: bool) -> Result<()> {
         if !needed {
             continue;
         }
-        let verdict = decide(filter, u32::try_from(number).unwrap_or(u32::MAX));
-        let reason = match verdict & action::MASK {
-            action::ALLOW | action::LOG => continue,
-            action::NOTIFY if may_notify => continue,
-            action::NOTIFY => "notifies of",
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let reason = match filter.decide(Architecture::NATIVE, number, [0; 6]) {
+            Action::Allow | Action::Log => continue,
+            Action::Notify if may_notify => continue,
+            Action::Notify => "notifies of",
             _ => "does not allow",
         };
         return Err(Error::config(PATH, format!("{reason} {name}, which the start of the program needs")));
@@ -102,63 +93,9 @@ fn check(filter: &Filter, by_right: bool) -> Result<()> {
     Ok(())
 }
 
-/// What the filter makes of a call whose arguments are all zero. It has few kinds of instructions: loads of words,
-/// comparisons, returns.
-fn decide(filter: &Filter, number: u32) -> u32 {
-    const LOAD: u16 = 0x20;
-    const AND: u16 = 0x54;
-    const JUMP: u16 = 0x05;
-    const RETURN: u16 = 0x06;
-    let (mut at, mut word) = (0_usize, 0_u32);
-    while let Some(instruction) = filter.instructions().get(at) {
-        at += 1;
-        let k = instruction.k;
-        let holds = match instruction.code {
-            LOAD => {
-                // struct seccomp_data: the number, the architecture, and then what is zero here.
-                word = match k {
-                    0 => number,
-                    4 => Architecture::NATIVE.audit_number(),
-                    _ => 0,
-                };
-                continue;
-            }
-            AND => {
-                word &= k;
-                continue;
-            }
-            JUMP => {
-                at += usize::try_from(k).unwrap_or(usize::MAX / 2);
-                continue;
-            }
-            RETURN => return k,
-            0x15 => word == k,
-            0x25 => word > k,
-            0x35 => word >= k,
-            0x45 => word & k != 0,
-            _ => break,
-        };
-        at += usize::from(if holds { instruction.jt } else { instruction.jf });
-    }
-    // What cannot be known is left to the kernel.
-    action::ALLOW
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cofferdam_seccomp::Action;
-
-    #[test]
-    fn the_filter_is_asked_what_the_kernel_would_do() {
-        let profile = Profile::new(Action::Errno(1)).rule(Action::Allow, ["execve", "capset"]);
-        let filter = profile.rule(Action::Notify, ["mkdir"]).compile().unwrap();
-        let verdict = |number: libc::c_long| decide(&filter, u32::try_from(number).unwrap());
-        assert_eq!(verdict(libc::SYS_execve), action::ALLOW);
-        assert_eq!(verdict(libc::SYS_close), 0x0005_0001);
-        #[cfg(target_arch = "x86_64")]
-        assert_eq!(verdict(libc::SYS_mkdir), action::NOTIFY);
-    }
 
     #[test]
     fn a_filter_that_the_handover_cannot_pass_is_refused_by_name() {
