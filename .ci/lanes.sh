@@ -22,7 +22,8 @@ lane_install() {
     for pair in crun:crun runc:runc bwrap:bubblewrap busybox:busybox-static strace:strace newuidmap:uidmap \
         cc:gcc readelf:binutils setpriv:util-linux useradd:passwd \
         qemu-system-x86_64:qemu-system-x86 modprobe:kmod xz:xz-utils \
-        mmdebstrap:mmdebstrap buildah:buildah podman:podman skopeo:skopeo umoci:umoci; do
+        mmdebstrap:mmdebstrap buildah:buildah podman:podman skopeo:skopeo umoci:umoci \
+        conmon:conmon containerd:containerd; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     # A static program needs the static C library.
@@ -169,6 +170,18 @@ lane_images() {
         COFFERDAM_TEST_KILLS=20 cargo test --release -p cofferdam-examples --test real --no-fail-fast -- \
         --ignored --skip worker:: --show-output
     show_left_over
+}
+
+# Engines with our runtime.
+lane_engines() {
+    local tool
+    is_root || { skip "needs root"; return; }
+    ensure_images || return
+    for tool in podman conmon containerd ctr; do
+        command -v "$tool" >/dev/null || { skip "no $tool on PATH"; return; }
+    done
+    run_counted env REQUIRE_ALL=1 COFFERDAM_TEST_IMAGES="$(images_directory)" \
+        cargo test -p cofferdam-examples --test engines --no-fail-fast -- --ignored --show-output
 }
 
 # What is only run by hand still builds.

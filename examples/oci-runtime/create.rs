@@ -86,7 +86,7 @@ fn make(
     match (result, asked) {
         (Ok(container), None) => {
             for what in container.not_applied() {
-                context.log.warning(&format!("not applied: {what}"));
+                context.log.warning(what);
             }
             Ok(Ok(container))
         }

@@ -58,6 +58,10 @@ fn exec_options<'a>(process: &'a Process, options: &Exec) -> ExecOptions<'a> {
 fn process(container: &Container, options: &Exec) -> Result<Process, Failure> {
     if let Some(path) = &options.process {
         let mut process = Config::process_from_slice(&read(path)?)?;
+        // conmon says it twice.
+        if options.tty {
+            process.set_terminal(Some(true));
+        }
         if options.no_new_privs {
             process.set_no_new_privileges(Some(true));
         }

@@ -4,7 +4,8 @@ use std::error::Error as StdError;
 use std::fmt::Display;
 use std::io;
 
-use cofferdam::oci;
+use cofferdam::process::Error as ProcessError;
+use cofferdam::{Error, oci};
 
 /// The exit code for everything that goes wrong.
 pub const OWN: u8 = 1;
@@ -47,20 +48,18 @@ pub fn text(error: &oci::Error) -> String {
 }
 
 fn program(error: &oci::Error) -> Option<(&str, &'static str)> {
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(cause) = next {
-        if let Some(cofferdam::process::Error::Exec { program, errno }) = cause.downcast_ref() {
-            let why = match errno.kind() {
-                io::ErrorKind::NotFound if !program.contains('/') => "executable file not found in $PATH",
-                io::ErrorKind::NotFound => "no such file or directory",
-                io::ErrorKind::PermissionDenied => "permission denied",
-                _ => return None,
-            };
-            return Some((program, why));
-        }
-        next = cause.source();
-    }
-    None
+    let (program, errno) = match error {
+        oci::Error::Container(Error::Process(ProcessError::Exec { program, errno })) => (program, errno),
+        oci::Error::LeftBehind { source, .. } => return self::program(source),
+        _ => return None,
+    };
+    let why = match errno.kind() {
+        io::ErrorKind::NotFound if !program.contains('/') => "executable file not found in $PATH",
+        io::ErrorKind::NotFound => "no such file or directory",
+        io::ErrorKind::PermissionDenied => "permission denied",
+        _ => return None,
+    };
+    Some((program, why))
 }
 
 /// An error with its causes, each said once.

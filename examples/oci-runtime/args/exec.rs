@@ -38,7 +38,7 @@ pub struct Exec {
     pub additional_gids: Vec<u32>,
     /// A file with the whole process as the runtime-spec has it
     #[arg(short, long, value_name = "FILE")]
-    #[arg(conflicts_with_all = ["cwd", "env", "tty", "user", "additional_gids", "process_label", "apparmor", "cap"])]
+    #[arg(conflicts_with_all = ["cwd", "env", "user", "additional_gids", "process_label", "apparmor", "cap"])]
     pub process: Option<PathBuf>,
     /// Do not wait for it
     #[arg(short, long)]

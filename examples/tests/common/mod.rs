@@ -1,6 +1,8 @@
 //! What the tests share: programs of this package, run as the caller and, by root, as an ordinary user too.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod oci;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
