@@ -1,9 +1,12 @@
 //! What the kernel makes of filters, each in a child of its own.
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap)]
 
+mod common;
 mod kernel_child;
 
-use cofferdam_seccomp::{Action, Comparison, Condition, Error, Notification, Profile, Response};
+use cofferdam_seccomp::{
+    Action, Architecture, Comparison, Condition, Error, Flags, Notification, Profile, Response,
+};
 use kernel_child::{Ended, errno_of, in_child, served, syscall};
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -168,4 +171,43 @@ fn what_is_found_out_about_a_killed_process_does_not_count() {
     let path = || syscall(libc::SYS_mkdirat, [0, c"/x".as_ptr().addr() as u64, 0, 0, 0, 0]) as i32;
     let (ended, _) = served(&profile, &mut handler, path);
     assert_eq!(ended, Ended::Signal(libc::SIGKILL));
+}
+
+#[test]
+fn the_kernel_takes_all_flags_together() {
+    let mut profile = Profile::new(Action::Allow).rule(Action::Notify, ["mkdirat"]);
+    profile.flags.log = true;
+    profile.flags.spec_allow = true;
+    profile.flags.tsync = true;
+    profile.flags.wait_killable_recv = Flags::supported().wait_killable_recv;
+    let mut handler = |_: &Notification<'_>| Response::Errno(libc::ENOTDIR as u16);
+    let make = || errno_of(syscall(libc::SYS_mkdirat, [0; 6]));
+    assert_eq!(served(&profile, &mut handler, make).0, Ended::Code(libc::ENOTDIR));
+    profile.rules.clear();
+    assert_eq!(in_child(&profile, || 7), Ended::Code(7));
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn calls_of_32_bits_are_another_architecture() {
+    // getpid, of a kernel that may not have such calls at all.
+    let mut both = Profile::new(Action::Allow);
+    both.architectures = vec![Architecture::X86_64, Architecture::X86];
+    match in_child(&both, || i32::from(kernel_child::call_32_bit(20, 0, 0) > 0)) {
+        Ended::Code(1) => {}
+        ended => skip!("this kernel makes no calls of 32 bits: {ended:?}"),
+    }
+    let alone = Profile::new(Action::Allow);
+    assert_eq!(in_child(&alone, || kernel_child::call_32_bit(20, 0, 0)), Ended::Signal(libc::SIGSYS));
+    // socketcall(SYS_SOCKET): the default profile lets no family be hidden in memory; socket says which it is.
+    let default = Profile::default_for(0);
+    let socketcall = || -kernel_child::call_32_bit(102, 1, 0);
+    assert_eq!(in_child(&default, socketcall), Ended::Code(libc::EPERM));
+    let alg = || -kernel_child::call_32_bit(359, libc::AF_ALG, libc::SOCK_SEQPACKET);
+    assert_eq!(in_child(&default, alg), Ended::Code(libc::EPERM));
+    let unix = || i32::from(kernel_child::call_32_bit(359, libc::AF_UNIX, libc::SOCK_STREAM) > 0);
+    assert_eq!(in_child(&default, unix), Ended::Code(1));
+    let makes_sockets = Condition::new(0, Comparison::Eq(1));
+    let again = default.rule_if(Action::Allow, ["socketcall"], [makes_sockets]);
+    assert_eq!(in_child(&again, socketcall), Ended::Code(libc::EFAULT));
 }

@@ -24,6 +24,27 @@ pub fn syscall(number: i64, arguments: [u64; 6]) -> i64 {
     unsafe { libc::syscall(number, a, b, c, d, e, f) }
 }
 
+/// A call as programs of 32 bits make it.
+#[cfg(target_arch = "x86_64")]
+pub fn call_32_bit(number: i32, first: i32, second: i32) -> i32 {
+    let result: i32;
+    // SAFETY: the tests make calls without pointers, or with null. The register that the compiler keeps for itself is given
+    // back, and those that old kernels clear are said to be lost.
+    unsafe {
+        std::arch::asm!(
+            "xchg {first}, rbx",
+            "int 0x80",
+            "xchg {first}, rbx",
+            first = inout(reg) i64::from(first) => _,
+            inlateout("eax") number => result,
+            in("ecx") second,
+            in("edx") 0,
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+        );
+    }
+    result
+}
+
 /// The errno of a call that failed, or 0.
 pub fn errno_of(result: i64) -> i32 {
     if result == -1 { std::io::Error::last_os_error().raw_os_error().unwrap_or(0) } else { 0 }
