@@ -18,12 +18,16 @@ fn a_cgroup_is_made_everywhere_taken_over_and_found_again() {
     assert!(!placed.existed && placed.refused.is_empty());
     let first = placed.cgroup.expect("one");
     assert_eq!(directories(&first).len(), hierarchies.iter().count());
-    let mut again = hierarchies.place(|_| Some(path.clone()), false).expect("the same");
-    assert!(again.existed);
-    again.undo(SOON).expect("nothing was made");
-    assert!(first.exists());
     let found = hierarchies.at(|_| Some(path.clone())).expect("no error").expect("it is there");
     assert_eq!(directories(&found), directories(&first));
+    let error = hierarchies.place(|_| Some(path.clone()), false).expect_err("somebody has it");
+    let expected = format!("lock the cgroup {}: EAGAIN (", directories(&first)[0].1.display());
+    assert!(error.to_string().starts_with(&expected), "{error}");
+    drop(first);
+    let mut again = hierarchies.place(|_| Some(path.clone()), false).expect("nobody has it");
+    assert!(again.existed);
+    again.undo(SOON).expect("nothing was made");
+    assert!(found.exists());
     found.remove(SOON).expect("it is removed");
     assert!(hierarchies.at(|_| Some(path.clone())).expect("no error").is_none());
 }
@@ -36,7 +40,8 @@ fn what_was_made_is_taken_back_and_what_was_there_is_not() {
     let only = |hierarchies: &Hierarchies, partly| {
         hierarchies.place(|hierarchy| (hierarchy.mount_point() == one).then(|| path.clone()), partly)
     };
-    let first = only(&hierarchies, false).expect("a cgroup in one hierarchy").cgroup.expect("one");
+    drop(only(&hierarchies, false).expect("a cgroup in one hierarchy").cgroup.expect("one"));
+    let first = hierarchies.at(|_| Some(path.clone())).expect("no error").expect("one");
     let mut all = hierarchies.place(|_| Some(path.clone()), false).expect("in the others too");
     assert!(all.existed);
     let made = directories(all.cgroup.as_ref().expect("one"));

@@ -138,11 +138,12 @@ fn a_cgroup_with_processes_is_refused_and_left_alone() {
     let path = format!("/{}", name());
     let mut first = create(&at(&path), "c");
     let text = refused(&at(&path));
+    let directories = directories(&first);
+    let own = directories.first().expect("a directory").display().to_string();
     assert_eq!(
         text,
-        format!("config.json: linux.cgroupsPath: the cgroup {path} is being used by another process")
+        format!("config.json: linux.cgroupsPath: the cgroup {own} is being used by another process")
     );
-    let directories = directories(&first);
     let record = first.record();
     let sleeper = Sleeper::new(&first);
     let pid = sleeper.0.id();
@@ -474,4 +475,28 @@ fn an_ordinary_user_gets_what_may_be_had_and_errors_for_other_limits() {
     let devices = r#"{"resources": {"devices": [{"allow": true, "type": "c", "major": 10, "minor": 200, "access": "rw"}]}}"#;
     let text = make(devices).expect_err("rules that are not the default ones").to_string();
     assert!(text.starts_with("config.json: linux.resources.devices: "), "{text}");
+}
+
+#[test]
+fn of_many_who_make_the_same_cgroup_one_has_all_of_it() {
+    require!(is_root(), "root");
+    for _ in 0..common::times(50) {
+        let spec = at(&format!("/{}", name()));
+        let made: Vec<ContainerCgroup> = std::thread::scope(|scope| {
+            let make = || ContainerCgroup::create(&spec, "c", LimitPolicy::Required);
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
+            let results = threads.into_iter().map(|thread| thread.join().expect("no panic"));
+            let (made, refused): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
+            for error in refused {
+                let text = error.expect_err("a refusal").to_string();
+                assert!(text.ends_with(" is being used by another process"), "{text}");
+            }
+            made.into_iter().flatten().collect()
+        });
+        let [mut winner] = <[ContainerCgroup; 1]>::try_from(made).expect("exactly one");
+        let count = Hierarchies::discover().expect("hierarchies").iter().count();
+        let directories = directories(&winner);
+        assert!(directories.len() == count && directories.iter().all(|directory| directory.is_dir()));
+        winner.remove(SOON).expect("it is removed");
+    }
 }

@@ -105,6 +105,16 @@ impl<'a> Made<'a> {
         self.child(&above, path.name().unwrap_or_default())
     }
 
+    /// Keeps what was made last if it passes; otherwise it is somebody else's, and is not removed.
+    pub(super) fn keep_if(&mut self, check: impl FnOnce(&Part) -> Result<bool>) -> Result<bool> {
+        let Some(part) = self.parts.pop() else { return Ok(false) };
+        let keep = check(&part)?;
+        if keep {
+            self.parts.push(part);
+        }
+        Ok(keep)
+    }
+
     /// What was made stays.
     pub(super) fn take(mut self) -> Vec<Part> {
         self.above.clear();

@@ -3,6 +3,8 @@
 use super::create::Made;
 use super::{Cgroup, Part};
 use crate::{CgroupPath, Controller, Error, Hierarchies, Hierarchy, Result};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::retry_on_intr;
 use std::time::Duration;
 
 /// A cgroup that was made or taken over; see [`Hierarchies::place`].
@@ -25,13 +27,16 @@ impl Hierarchies {
     /// Makes a cgroup in every hierarchy for which a path is told, named ones without a controller too, and takes it over
     /// where it is there. Cgroups above it that are missing are made; on v2 nothing is enabled, see [`Cgroup::enable`].
     ///
+    /// Each directory is [locked](Cgroup::lock) before the next one is made. So of two processes that place the same cgroup
+    /// one fails at once, and never removes what the other one has.
+    ///
     /// Who lets it be left out where this process may not make it (`partly`) finds the reasons in [`Placed::refused`].
     /// If it fails, what was made is removed again.
     ///
     /// # Errors
     ///
     /// [`Error::Create`] if it cannot be made, [`Error::Open`] if it is there and cannot be opened; [`Error::Root`] for
-    /// the path of a root.
+    /// the path of a root; [`Error::Lock`] with `EAGAIN` if somebody else has it.
     ///
     /// # Privileges
     ///
@@ -45,14 +50,9 @@ impl Hierarchies {
             if path.is_root() {
                 return Err(Error::Root { what: "taken", path: hierarchy.mount_point().to_owned() });
             }
-            match hierarchy.part(index, &path) {
-                Ok(part) => there.push(part),
-                Err(error) if !super::create::is_missing(&error) => return Err(error),
-                Err(_) => match made.at(index, hierarchy, &path) {
-                    Err(error) if partly && is_denied(&error) => refused.push(error),
-                    Err(error) => return Err(error),
-                    Ok(()) => {}
-                },
+            match made.locked(index, hierarchy, &path) {
+                Err(error) if partly && is_denied(&error) => refused.push(error),
+                part => there.extend(part?),
             }
         }
         let mut parts = made.take();
@@ -79,6 +79,38 @@ impl Hierarchies {
             }
         }
         Ok((!parts.is_empty()).then(|| Cgroup { hierarchies: self.clone(), parts }))
+    }
+}
+
+impl Made<'_> {
+    /// The part that is there already, or none if it was made. Others may make and remove it at the same time.
+    fn locked(&mut self, index: usize, hierarchy: &Hierarchy, path: &CgroupPath) -> Result<Option<Part>> {
+        const ATTEMPTS: u32 = 16;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match hierarchy.part(index, path) {
+                Ok(part) if part.lock()? => return Ok(Some(part)),
+                Err(error) if !super::create::is_missing(&error) => return Err(error),
+                Ok(_) => {}
+                Err(missing) => match self.at(index, hierarchy, path) {
+                    Ok(()) if self.keep_if(Part::lock)? => return Ok(None),
+                    Err(error) if attempt == ATTEMPTS || !is_raced(&error) => return Err(error),
+                    Ok(()) if attempt == ATTEMPTS => return Err(missing),
+                    _ => {}
+                },
+            }
+        }
+    }
+}
+
+impl Part {
+    /// Locks it; false if it was removed before.
+    fn lock(&self) -> Result<bool> {
+        match retry_on_intr(|| flock(&self.dir, FlockOperation::NonBlockingLockExclusive)) {
+            Ok(()) => Ok(self.dir.has("cgroup.procs")),
+            Err(errno) => Err(Error::Lock { path: self.dir.path().to_owned(), errno: errno.into() }),
+        }
     }
 }
 
@@ -109,6 +141,11 @@ impl Cgroup {
         let served = |controller: &Controller| self.v1_part_of(*controller).is_none();
         self.enable_in_parent(controllers.into_iter().filter(served).collect())
     }
+}
+
+/// Somebody else made it, or removed what is above it, just now.
+fn is_raced(error: &Error) -> bool {
+    error.errno().is_some_and(|errno| [libc::EEXIST, libc::ENOENT, libc::ENODEV].contains(&errno.number()))
 }
 
 fn is_denied(error: &Error) -> bool {

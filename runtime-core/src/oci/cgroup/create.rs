@@ -61,15 +61,18 @@ impl ContainerCgroup {
             return Self::without(Some(hierarchies), wanted, &plan, &reason, policy);
         }
         let partly = policy == LimitPolicy::IfAvailable;
-        let mut placed = hierarchies.place(place.resolve(&hierarchies)?, partly)?;
+        let mut placed = match hierarchies.place(place.resolve(&hierarchies)?, partly) {
+            // Whoever has it also removes it.
+            Err(CgroupError::Lock { path, errno }) if errno.number() == libc::EAGAIN => {
+                let reason = format!("the cgroup {} is being used by another process", path.display());
+                return Err(Error::config(PROPERTY, reason));
+            }
+            placed => placed?,
+        };
         let Some(cgroup) = &placed.cgroup else {
             let reason = placed.refused.pop().unwrap_or(CgroupError::NotDelegated);
             return Self::without(Some(hierarchies), wanted, &plan, &reason, policy);
         };
-        // Whoever has it also removes it.
-        if !cgroup.lock()? || !cgroup.exists() {
-            return Err(unfit(cgroup, "is being used by another process"));
-        }
         let owner = owner.filter(|_| hierarchies.mode() == cofferdam_cgroups::Mode::Unified);
         match fill(cgroup, &plan, placed.existed, owner.map(|uid| (uid, partly))) {
             Err(FillError::Applying(error)) => Err(undone(placed, resources::located(wanted, error))),
