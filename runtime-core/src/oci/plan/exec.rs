@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::{ExecCPUAffinity, Process, Spec};
 
 use super::process::{self, Ids, Subject};
 use super::{filesystem, filter, point};
@@ -52,12 +52,7 @@ pub(crate) fn exec<'a>(request: &ExecRequest<'a>) -> Result<Prepared<'a>> {
     process::check_oom_score(oom_score_adjust)?;
 
     let mut draft = Draft::bare("/");
-    let affinity = process.exec_cpu_affinity().as_ref();
-    let initial = affinity.and_then(|affinity| affinity.initial().as_deref());
-    process::affinity(&mut draft, "process.execCPUAffinity.initial", initial)?;
-    draft.enter_cgroup(request.cgroup);
-    let last = affinity.and_then(|affinity| affinity.cpu_affinity_final().as_deref());
-    process::affinity(&mut draft, "process.execCPUAffinity.final", last)?;
+    enter_cgroup(&mut draft, request.cgroup, process.exec_cpu_affinity().as_ref())?;
     if into_user {
         process::raise_limits(&mut draft, &process)?;
     }
@@ -76,6 +71,22 @@ pub(crate) fn exec<'a>(request: &ExecRequest<'a>) -> Result<Prepared<'a>> {
     super::last::pass(&mut draft, &request.passed);
     filter::load(&mut draft, Some(&process), linux)?;
     Ok(draft.finish(None))
+}
+
+/// Into the cgroup, and onto the processors that are asked for before and after it. Who is born there was never before it.
+fn enter_cgroup(draft: &mut Draft<'_>, cgroup: Shape, affinity: Option<&ExecCPUAffinity>) -> Result<()> {
+    let list = |list: &Option<String>| list.clone().filter(|list| !list.is_empty());
+    let initial = affinity.and_then(|affinity| list(affinity.initial()));
+    let last = affinity.and_then(|affinity| list(affinity.cpu_affinity_final()));
+    let born_there = cgroup.unified && cgroup.tasks == 0;
+    let initial = initial.filter(|_| !born_there);
+    process::affinity(draft, "process.execCPUAffinity.initial", initial.as_deref())?;
+    draft.enter_cgroup(cgroup);
+    process::affinity(draft, "process.execCPUAffinity.final", last.as_deref())?;
+    if initial.is_some() && last.is_none() {
+        draft.step(process::any_processor());
+    }
+    Ok(())
 }
 
 /// A terminal of the container's own, whose other side the caller gets.

@@ -20,7 +20,7 @@ pub(super) use capabilities::{add as add_capabilities, last as capabilities_at_l
 pub(super) use home::in_root as home_in;
 pub(super) use identity::become_root;
 pub(super) use resources::{lifted as lifted_limits, raise as raise_limits};
-pub(super) use schedule::affinity;
+pub(super) use schedule::{affinity, any_processor};
 
 /// Whose process is prepared, and in what.
 #[derive(Clone, Copy, Debug)]

@@ -158,6 +158,13 @@ pub(in crate::oci::plan) fn affinity(draft: &mut Draft<'_>, path: &str, list: Op
     Ok(())
 }
 
+/// All processors that the cgroup allows.
+pub(in crate::oci::plan) fn any_processor() -> Step {
+    let mask = vec![0xff; 1024];
+    let arguments = vec![Argument::Number(0), Argument::Number(mask.len() as u64), Argument::Bytes(mask)];
+    call("sched_setaffinity", libc::SYS_sched_setaffinity, arguments)
+}
+
 /// A list as `0-3,7` as a mask of whole words; empty for an empty list.
 fn bit_list(path: &str, text: &str) -> Result<Vec<u8>> {
     /// More than any kernel is built for.

@@ -190,9 +190,15 @@ fn a_filter_of_the_container_holds_for_further_processes() {
 #[test]
 fn processors_are_chosen_for_the_program() {
     let container = container(|_| {});
-    let process = process("grep Cpus_allowed_list /proc/self/status", |value| {
-        value["execCPUAffinity"] = json!({ "initial": "0-1", "final": "0" });
-    });
-    assert_eq!(inside(&container, &process).unwrap(), "Cpus_allowed_list:\t0\n");
+    let processors = |affinity: Value| {
+        let process = process("grep Cpus_allowed_list /proc/self/status", |value| {
+            value["execCPUAffinity"] = affinity;
+        });
+        inside(&container, &process).unwrap()
+    };
+    assert_eq!(processors(json!({ "initial": "0-1", "final": "0" })), "Cpus_allowed_list:\t0\n");
+    let own = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    let own = own.lines().find(|line| line.starts_with("Cpus_allowed_list:")).unwrap();
+    assert_eq!(processors(json!({ "initial": "0" })), format!("{own}\n"));
     end_of(container);
 }

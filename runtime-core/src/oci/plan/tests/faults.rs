@@ -1,27 +1,31 @@
 //! Every operation of a plan fails in turn.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::super::testing::{as_anyone, busybox_root, fail_at, is_root, request, spec, with_root};
 use super::super::{Request, build};
 
-/// What must be the same afterwards: the descriptors of this thread's process are shared with other tests, so those that
-/// tests do not open by themselves are counted by what they are.
-fn state() -> (String, usize) {
+/// What must be the same afterwards: what is mounted in the root, as seen by the host, and the children of this thread.
+/// Others mount elsewhere meanwhile.
+fn state(root: &Path) -> (Vec<String>, usize) {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let root = root.display().to_string();
+    let mounts = mounts.lines().filter(|line| line.contains(&root)).map(str::to_owned).collect();
     let children = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
     (mounts, children.split_whitespace().count())
 }
 
 /// Fails each operation; tells how many there are.
-fn fail_each(request: &Request<'_>) -> u32 {
-    let before = state();
+fn fail_each(request: &Request<'_>, root: &Path) -> u32 {
+    let before = state(root);
     let prepared = build(request).unwrap();
     let operations = prepared.plan.operations().unwrap();
     for operation in 0..operations {
         let error = fail_at(&prepared, operation).map(drop).unwrap_err().to_string();
         assert!(!error.is_empty() && !error.ends_with('.'), "operation {operation}: {error:?}");
-        assert_eq!(state(), before, "after operation {operation}: {error}");
+        assert_eq!(state(root), before, "after operation {operation}: {error}");
     }
     operations
 }
@@ -42,7 +46,7 @@ fn every_failing_operation_of_a_default_bundle_leaves_nothing() {
             "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{ "names": ["swapon"], "action": "SCMP_ACT_ERRNO" }],
         });
     });
-    let operations = fail_each(&request(&default));
+    let operations = fail_each(&request(&default), root.path());
     assert!(operations > 40, "{operations}");
     if is_root() {
         // Nothing was made in the root but what is mounted on.
