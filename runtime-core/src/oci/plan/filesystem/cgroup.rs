@@ -17,6 +17,9 @@ pub(super) fn mount(view: &mut View<'_, '_>, entry: &Entry) -> Result<()> {
     if let Some((option, _)) = entry.options.data.first() {
         return Err(entry.wrong(&format!("options[{option}]"), "is no option of a cgroup mount"));
     }
+    if entry.options.is_shared() {
+        return Err(entry.wrong("options", "a cgroup mount cannot be shared"));
+    }
     let place = view.place(entry, TargetKind::Directory);
     let hierarchies = &view.request.cgroup.hierarchies;
     match hierarchies.as_slice() {

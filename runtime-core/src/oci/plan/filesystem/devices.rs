@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
 use rustix::fs::FileType;
+use rustix::thread::{CapabilitySet, capabilities};
 
 use super::calls::{chown, link, node, remove};
 use super::destination::clean;
@@ -43,7 +44,7 @@ pub(super) const STRICT: Open =
 /// Makes all nodes and links. Each is made by its name in a directory that is held, so nothing is made through a link.
 pub(super) fn make(view: &mut View<'_, '_>) -> Result<()> {
     let wanted = wanted(view)?;
-    let limited = view.spaces.other_user || !is_first_user_namespace()?;
+    let limited = view.spaces.other_user || !may_make_nodes()?;
     let mut held: Option<(PathBuf, Slot)> = None;
     for one in &wanted {
         let (Some(parent), Some(name)) = (one.path.parent(), one.path.file_name()) else { continue };
@@ -205,9 +206,10 @@ impl Wanted {
     }
 }
 
-/// Only there device nodes can be made.
-fn is_first_user_namespace() -> Result<bool> {
+/// Whether this process may make device nodes: that takes the first user namespace.
+fn may_make_nodes() -> Result<bool> {
     let own = own::get()?;
     let all = own.users.ranges().iter().map(|range| u64::from(range.count())).sum::<u64>();
-    Ok(all == u64::from(u32::MAX))
+    let held = capabilities(None).map_err(crate::Error::call("capget"))?;
+    Ok(all == u64::from(u32::MAX) && held.effective.contains(CapabilitySet::MKNOD))
 }

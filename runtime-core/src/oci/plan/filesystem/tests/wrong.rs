@@ -50,6 +50,10 @@ fn each_wrong_entry_of_mounts_names_its_place() {
             json!({ "destination": "/sys/fs/cgroup", "type": "cgroup", "options": ["ro", "cpu"] }),
             "options[1]: is no option of a cgroup mount",
         ),
+        (
+            json!({ "destination": "/sys/fs/cgroup", "type": "cgroup", "options": ["rshared"] }),
+            "options: a cgroup mount cannot be shared",
+        ),
     ] {
         let error = refusal(|value| add(value, json!([entry])));
         assert_eq!(error, format!("config.json: mounts[1].{expected}"));
