@@ -26,12 +26,7 @@ pub fn on_terminal(command: &mut Command, dialog: &[(&str, &str)]) -> (String, E
     let mut master = File::from(master);
     let (mut seen, mut dialog, start) = (String::new(), dialog.iter(), Instant::now());
     let mut next = dialog.next();
-    loop {
-        if start.elapsed() > PATIENCE {
-            child.kill().expect("kill");
-            child.wait().expect("wait");
-            panic!("{command:?} takes too long: {seen:?}");
-        }
+    while start.elapsed() < PATIENCE {
         if let Some((text, answer)) = next.filter(|(text, _)| seen.contains(text)) {
             master.write_all(answer.as_bytes()).unwrap_or_else(|error| panic!("after {text:?}: {error}"));
             next = dialog.next();
@@ -42,8 +37,13 @@ pub fn on_terminal(command: &mut Command, dialog: &[(&str, &str)]) -> (String, E
             let mut buffer = [0; 4096];
             let count = master.read(&mut buffer).expect("read");
             seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
-        } else if let Some(status) = child.try_wait().expect("wait") {
-            return (seen, status);
+        } else if child.try_wait().expect("wait").is_some() {
+            break;
         }
     }
+    let late = start.elapsed() >= PATIENCE;
+    child.kill().expect("kill");
+    let status = child.wait().expect("wait");
+    assert!(!late, "{command:?} takes too long: {seen:?}");
+    (seen, status)
 }
