@@ -88,6 +88,7 @@ fn mask(draft: &mut Draft<'_>, masked: Vec<PathBuf>) {
     };
     // Only what is mounted somewhere can be copied. Over the root nobody sees it.
     let tmpfs = Mount::new("tmpfs")
+        .option("source", "tmpfs")
         .option("nr_inodes", "1")
         .option("nr_blocks", "1")
         .option("mode", "0555")
