@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cofferdam_process::{Child, Process};
 use oci_spec::runtime::Spec;
@@ -17,6 +17,9 @@ use crate::LimitPolicy;
 
 /// How long processes may take to end once they are killed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the first process of a container may take to notice that its creator was killed.
+const MOMENT: Duration = Duration::from_secs(2);
 
 impl Container {
     /// Deletes the container: its cgroup with what is left in it, its state, and with `force` its process. Hooks of the kind
@@ -38,13 +41,14 @@ impl Container {
         }
         self.end()?;
         self.reap();
-        remove_cgroup(self.record.cgroup.as_ref(), self.record.cgroup_planned)?;
+        let left = remove_cgroup(self.record.cgroup.as_ref(), self.record.cgroup_planned)?;
         remove_group(self.record.rdt.as_ref())?;
         let state = self.record.state(Status::Stopped, None);
-        let warnings = hooks::run_all(Kind::Poststop, self.record.surroundings(None), &state);
+        let mut warnings = hooks::run_all(Kind::Poststop, self.record.surroundings(None), &state);
         if let (Some(entry), Some(lock)) = (&self.entry, &lock) {
             entry.remove(lock)?;
         }
+        warnings.extend(left);
         Ok(warnings)
     }
 
@@ -91,16 +95,28 @@ fn lock_by_force(entry: &Entry, end: impl Fn() -> Result<()>) -> Result<Lock> {
     entry.lock_within(PATIENCE)?.ok_or_else(locked)
 }
 
-fn remove_cgroup(known: Option<&CgroupRecord>, planned: bool) -> Result<()> {
-    let Some(known) = known.filter(|known| !known.paths.is_empty()) else { return Ok(()) };
+/// Removes the cgroup with what is left in it; gives what was left alone.
+fn remove_cgroup(known: Option<&CgroupRecord>, planned: bool) -> Result<Option<Error>> {
+    let Some(known) = known.filter(|known| !known.paths.is_empty()) else { return Ok(None) };
     let mut cgroup = ContainerCgroup::open(known)?;
-    if planned {
-        // Nothing of the container was ever in it, and what is in it is not ours.
-        let own = cgroup.cgroup();
-        let free = own.map_or(Ok(false), |own| Ok::<_, Error>(own.lock()? && !own.is_populated()?))?;
-        return if free { cgroup.remove(PATIENCE) } else { Ok(()) };
+    if !planned {
+        cgroup.remove(PATIENCE)?;
+        return Ok(None);
     }
-    cgroup.remove(PATIENCE)
+    // Whoever made it was killed before the first process was known. That ends by itself; others in it are not ours.
+    let end = Instant::now() + MOMENT;
+    loop {
+        let Some(own) = cgroup.cgroup().filter(|own| own.exists()) else { return Ok(None) };
+        if own.lock()? && !own.is_populated()? {
+            cgroup.remove(PATIENCE)?;
+            return Ok(None);
+        }
+        if Instant::now() >= end {
+            let path = known.paths.values().next().cloned().unwrap_or_default();
+            return Ok(Some(Error::path("cgroup, which others use,", path)(rustix::io::Errno::BUSY)));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn remove_group(known: Option<&RdtRecord>) -> Result<()> {
@@ -121,7 +137,8 @@ pub(super) fn delete(root: &Path, id: &str, force: bool) -> Result<Vec<Error>> {
         None => Err(not_found()),
         Some(entry) => match Container::found(entry) {
             Ok(container) => container.delete(force),
-            Err(Error::State { .. }) if force => remove_pieces(root, id),
+            Err(error @ Error::NotFound { .. }) => Err(error),
+            Err(_) if force => remove_pieces(root, id),
             Err(error) => Err(error),
         },
     };
@@ -148,9 +165,9 @@ fn remove_pieces(root: &Path, id: &str) -> Result<Vec<Error>> {
         }
         None => {
             let place = ContainerCgroup::planned(&Spec::default(), id, LimitPolicy::Required)?;
-            remove_cgroup(Some(&place), false)?;
+            let left = remove_cgroup(Some(&place), true)?;
             let reason = "cannot be read: processes may be left of a container without a cgroup of its name";
-            vec![Error::State { path: entry.path("."), reason: reason.into() }]
+            left.into_iter().chain([Error::State { path: entry.path("."), reason: reason.into() }]).collect()
         }
     };
     entry.remove(&lock)?;
