@@ -14,11 +14,12 @@ use serde_json::json;
 fn a_container_is_in_its_group_from_its_creation_to_its_end() {
     require!(is_root() && busybox().is_some(), "root and a static busybox");
     let resctrl = tempfile::TempDir::new().expect("a directory");
-    let mut bundle = Bundle::new("exit 0");
+    let mut bundle = Bundle::new("read line; exit 0");
     bundle.config["linux"]["intelRdt"] = json!({"schemata": ["L3:0=f"]});
     let spec = bundle.spec();
     let mut options = bundle.options("box", &spec);
     options.rdt_root = Some(resctrl.path().to_owned());
+    options.stdin = cofferdam::Stdio::piped();
     let mut container = bundle.runtime.create(options).unwrap_or_else(|error| panic!("{error}"));
     let group = resctrl.path().join("box");
     let pid = container.pid().expect("a process").to_string();
@@ -28,6 +29,15 @@ fn a_container_is_in_its_group_from_its_creation_to_its_end() {
     container.update_rdt(&change).expect("an update");
     assert_eq!(fs::read_to_string(group.join("schemata")).expect("schemata"), "L3:0=f\nL3:0=3\n");
     container.start().expect("a start");
+    let mut process = container.process_template();
+    process.set_args(Some(vec!["/bin/true".to_owned()]));
+    let mut options = cofferdam::oci::ExecOptions::new(&process);
+    options.stdin = cofferdam::Stdio::null();
+    container.exec(options).expect("a further process");
+    // Plain files do not follow forks: this is the process that made the further one, which is in the group by that.
+    let tasks = fs::read_to_string(group.join("tasks")).expect("tasks");
+    assert!(tasks.starts_with(&pid) && tasks.len() > pid.len(), "{tasks}");
+    drop(container.stdin.take());
     assert_eq!(wait(&mut container), 0);
     let again = bundle.runtime.load("box").expect("it is found");
     again.delete(false).expect("it is deleted");

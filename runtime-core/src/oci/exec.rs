@@ -86,6 +86,8 @@ impl Execution<'_> {
         self.streams.fill(&mut prepared);
         // Who is to know the process knows it before it runs.
         let announced = self.pid_file.is_some() || self.pidfd_socket.is_some();
+        // Its group of resctrl is joined for it.
+        prepared.plan.rendezvous |= record.rdt.is_some();
         prepared.plan.hold = announced.then_some(cofferdam_process::Hold::Caller);
         let opened = start::open_all(&prepared, None, &place)?;
         let inputs: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();

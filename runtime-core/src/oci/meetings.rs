@@ -123,6 +123,13 @@ pub(super) struct Executing<'a> {
 }
 
 impl Rendezvous for Executing<'_> {
+    fn created(&mut self, process: Process<'_>) -> Result<(), BoxError> {
+        match self.record.rdt.as_ref().map(ResourceGroup::open).transpose()?.flatten() {
+            Some(group) => Ok(group.add(process.pid)?),
+            None => Ok(()),
+        }
+    }
+
     fn sync(
         &mut self,
         point: u32,
