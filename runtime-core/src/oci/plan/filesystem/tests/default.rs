@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use super::{attempt, boxed, default_files, is_root};
 use crate::oci::plan::testing::{explain, output};
 
@@ -115,6 +117,40 @@ fn the_bundle_for_users_without_privileges_is_mounted_for_everyone() {
         "/proc/sys/kernel/hostname: Read-only file system\n",
         "touch: /sys/x: Read-only file system\n",
         "touch: /sys/fs/cgroup/x: Read-only file system\n",
+    ] {
+        assert!(text.contains(line), "{line} is missing in:\n{text}");
+    }
+    assert!(!text.contains("Tick Device"), "{text}");
+}
+
+#[test]
+fn the_default_bundle_is_mounted_in_a_user_namespace_of_many_ids() {
+    if !is_root() {
+        return;
+    }
+    let parent = tempfile::tempdir().unwrap();
+    let root = parent.path().join("rootfs");
+    let command = "cut -d' ' -f5,6 /proc/self/mountinfo | grep -v /sys/; stat -c '%n %F %t:%T' /dev/null /dev/tty; \
+        stat -c %g /dev/pts/ptmx; cat /proc/timer_list; touch /sys/x /x; id -u";
+    let spec = boxed(&root, command, |value| {
+        default_files(value);
+        let namespaces = value["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.extend([json!({ "type": "user" }), json!({ "type": "cgroup" })]);
+        let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 65536 }]);
+        value["linux"]["uidMappings"] = map.clone();
+        value["linux"]["gidMappings"] = map;
+    });
+    // Nobody but root of the host comes here.
+    std::os::unix::fs::chown(&root, Some(100_000), Some(100_000)).unwrap();
+    fs::set_permissions(parent.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let text = attempt(&spec).unwrap();
+    for line in [
+        "/proc rw,relatime\n",
+        "/dev/mqueue rw,nosuid,nodev,noexec,relatime\n",
+        "/sys ro,nosuid,nodev,noexec,relatime\n",
+        "/dev/null character special file 1:3\n",
+        "/dev/tty character special file 5:0\n0\n",
+        "touch: /sys/x: Read-only file system\n0\n",
     ] {
         assert!(text.contains(line), "{line} is missing in:\n{text}");
     }
