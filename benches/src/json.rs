@@ -28,6 +28,14 @@ struct Record<'a> {
     syscalls: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_rss_kib: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private_kib: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_us: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_us: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_kib: Option<f64>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     lacks: &'a [String],
 }
@@ -86,6 +94,10 @@ fn record<'a>(bench: &'a str, outcome: &'a Outcome, row: &'a Row) -> Record<'a> 
         per_second_one_thread: row.rate.map(|rate| round(rate.per_second_one_thread, 10.0)),
         syscalls: row.syscalls.map(|calls| round(calls, 10.0)),
         peak_rss_kib: row.peak_rss_kib,
+        private_kib: row.private_kib,
+        first_us: row.many.map(|many| round(many.first_us, 10.0)),
+        last_us: row.many.map(|many| round(many.last_us, 10.0)),
+        host_kib: row.many.map(|many| round(many.host_kib, 10.0)),
         lacks: &row.lacks,
     }
 }

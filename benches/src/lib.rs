@@ -26,6 +26,7 @@ pub mod floor;
 mod json;
 mod marks;
 pub mod mount;
+pub mod oci;
 pub mod outcome;
 pub mod peers;
 mod plot;

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::subjects::Skip;
 
-/// The subjects that others are compared with; each bench has one of them.
+/// The subjects that others are compared with; each bench has one of them for whole processes.
 const FLOORS: [&str; 2] = ["floor", "tar"];
+/// What a library is compared with where processes are compared with another floor.
+const INSIDE: &str = "floor-library";
 
 /// The results of one case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +43,21 @@ pub struct Row {
     pub calls: Option<String>,
     /// The most memory at once, where a subject is a process of its own, in KiB.
     pub peak_rss_kib: Option<u64>,
+    /// The most memory of a container that nobody shares, in KiB.
+    pub private_kib: Option<u64>,
+    /// What many containers at once cost.
+    pub many: Option<Many>,
+}
+
+/// Many containers at once.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Many {
+    /// The median of the first of them.
+    pub first_us: f64,
+    /// The median of the last of them.
+    pub last_us: f64,
+    /// What less memory is available for each of them, in KiB; by the whole host's account.
+    pub host_kib: f64,
 }
 
 /// Spawns per second.
@@ -84,7 +101,10 @@ impl Outcome {
 
     /// A row's median in units of the floor's.
     pub fn vs_floor(&self, row: &Row) -> Option<f64> {
-        let floor = FLOORS.iter().find_map(|name| self.row(name));
+        let inside =
+            row.subject == INSIDE || row.subject.starts_with("cofferdam") && row.subject != "cofferdam-cli";
+        let floor = inside.then(|| self.row(INSIDE)).flatten();
+        let floor = floor.or_else(|| FLOORS.iter().find_map(|name| self.row(name)));
         floor.map(|floor| row.p50_us / floor.p50_us)
     }
 }
@@ -103,6 +123,8 @@ pub(crate) fn sample_outcome() -> Outcome {
         syscalls: None,
         calls: None,
         peak_rss_kib: None,
+        private_kib: None,
+        many: None,
     };
     Outcome {
         case: "sandbox".to_owned(),

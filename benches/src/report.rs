@@ -50,6 +50,12 @@ fn table(outcome: &Outcome) -> Table {
     if outcome.rows.iter().any(|row| row.peak_rss_kib.is_some()) {
         header.push("peak KiB");
     }
+    if outcome.rows.iter().any(|row| row.private_kib.is_some()) {
+        header.push("private KiB");
+    }
+    if outcome.rows.iter().any(|row| row.many.is_some()) {
+        header.extend(["first us", "last us", "x first", "host KiB"]);
+    }
     table.set_header(header);
     for row in &outcome.rows {
         table.add_row(cells(outcome, row));
@@ -74,6 +80,11 @@ fn cells(outcome: &Outcome, row: &Row) -> Vec<String> {
     }
     cells.extend(row.syscalls.map(|calls| format!("{calls:.1}")));
     cells.extend(row.peak_rss_kib.map(|peak| peak.to_string()));
+    cells.extend(row.private_kib.map(|memory| memory.to_string()));
+    if let Some(many) = row.many {
+        cells.extend([many.first_us, many.last_us].map(micros));
+        cells.extend([format!("{:.2}", many.last_us / many.first_us), format!("{:.0}", many.host_kib)]);
+    }
     cells
 }
 

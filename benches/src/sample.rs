@@ -175,6 +175,8 @@ pub(crate) fn row(name: &str, summary: Summary, lacks: Vec<String>) -> Row {
         syscalls: None,
         calls: None,
         peak_rss_kib: None,
+        private_kib: None,
+        many: None,
     }
 }
 

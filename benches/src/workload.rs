@@ -47,6 +47,15 @@ pub fn workload() -> Vec<u8> {
     program(&[])
 }
 
+/// A program that sleeps until it is killed.
+pub(crate) fn idle() -> Vec<u8> {
+    let mut code = Vec::new();
+    call(&mut code, libc::SYS_pause);
+    let back = u8::try_from(code.len() + 2).unwrap_or_default().wrapping_neg();
+    code.extend([0xeb, back]); // jmp to the call
+    image(&[], &code)
+}
+
 /// Writes a program to `path`, executable.
 ///
 /// # Errors

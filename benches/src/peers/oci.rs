@@ -105,7 +105,7 @@ impl Runner for Container {
 }
 
 /// A mount namespace in which `/sys/fs/cgroup` is a cgroup2 hierarchy, for runtimes that refuse mixed ones.
-fn cgroup2_only() -> Result<OwnedFd, Error> {
+pub(crate) fn cgroup2_only() -> Result<OwnedFd, Error> {
     let make = || {
         let none: Option<&str> = None;
         unshare(CloneFlags::CLONE_NEWNS).map_err(Error::errno("make a mount namespace"))?;

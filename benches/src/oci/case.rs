@@ -1,0 +1,76 @@
+//! The cases: the parts of the life of a container.
+
+use super::subjects::FLOORS;
+
+/// One case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Case {
+    /// A whole life: created, started, ended, deleted.
+    Run,
+    /// Until the process of a container waits for its start.
+    Create,
+    /// From there to its program.
+    Start,
+    /// From the end of the program until nothing is left.
+    Delete,
+    /// A further process in a container that runs, and its end.
+    Exec,
+    /// Fifty lives at once.
+    #[value(name = "parallel-50")]
+    Parallel,
+    /// The memory of a container that waits for its start.
+    CreatedMemory,
+    /// So many containers that run and do nothing.
+    #[value(name = "idle-500")]
+    Idle,
+}
+
+impl Case {
+    /// All, in the order in which they are run.
+    pub const ALL: [Case; 8] = [
+        Case::Run,
+        Case::Create,
+        Case::Start,
+        Case::Delete,
+        Case::Exec,
+        Case::Parallel,
+        Case::CreatedMemory,
+        Case::Idle,
+    ];
+
+    /// Its name in the command line and in every output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Case::Run => "run",
+            Case::Create => "create",
+            Case::Start => "start",
+            Case::Delete => "delete",
+            Case::Exec => "exec",
+            Case::Parallel => "parallel-50",
+            Case::CreatedMemory => "created-memory",
+            Case::Idle => "idle-500",
+        }
+    }
+
+    /// Its share of a run that must end in time, in parts.
+    pub(crate) fn weight(self) -> u32 {
+        match self {
+            Case::CreatedMemory => 1,
+            Case::Run | Case::Create | Case::Start | Case::Delete | Case::Exec => 2,
+            Case::Parallel | Case::Idle => 4,
+        }
+    }
+
+    /// How many samples are taken where `asked` were asked for.
+    pub(crate) fn samples(self, asked: u32) -> u32 {
+        match self {
+            Case::Parallel | Case::CreatedMemory => asked.div_ceil(10),
+            _ => asked,
+        }
+    }
+
+    /// Whether a subject takes part: the floors know nothing but whole lives.
+    pub(crate) fn has(self, subject: &str) -> bool {
+        matches!(self, Case::Run | Case::Parallel) || !FLOORS.contains(&subject)
+    }
+}
