@@ -143,7 +143,8 @@ fn spec(root: &Path) -> Spec {
     process.set_terminal(Some(false));
     let mut rootfs = spec.root().clone().unwrap_or_default();
     rootfs.set_path(root.to_owned());
-    spec.set_process(Some(process)).set_root(Some(rootfs));
+    // Runtimes refuse versions that are newer than they are, and nothing here is newer than this one.
+    spec.set_version("1.0.2".to_owned()).set_process(Some(process)).set_root(Some(rootfs));
     spec
 }
 
