@@ -12,7 +12,7 @@ use super::hooks::{self, Kind};
 use super::meetings::Creating;
 use super::plan::{self, Request};
 use super::rdt::ResourceGroup;
-use super::state::{Durability, Entry, Identity, Lock, Record, Root};
+use super::state::{Entry, Identity, Lock, Record, Root};
 use super::streams::Given;
 use super::{Container, CreateOptions, Error, Id, Result, Status, descriptors, notify, sockets, validate};
 use crate::start::{self, Place};
@@ -60,9 +60,9 @@ pub(super) fn create(root: Option<&Path>, options: CreateOptions<'_>) -> Result<
 }
 
 impl Making {
-    fn save(&self, durability: Durability) -> Result<()> {
+    fn save(&self) -> Result<()> {
         match &self.entry {
-            Some((entry, lock)) => entry.write(&self.record, durability, lock),
+            Some((entry, lock)) => entry.write(&self.record, lock),
             None => Ok(()),
         }
     }
@@ -73,7 +73,7 @@ impl Making {
             // Whoever cleans up after this process has to find the cgroup.
             self.record.cgroup = Some(ContainerCgroup::planned(options.spec, &options.id, policy)?);
             self.record.cgroup_planned = true;
-            self.save(Durability::Passing)?;
+            self.save()?;
         }
         let cgroup = ContainerCgroup::create(options.spec, &options.id, policy)?;
         self.record.cgroup = Some(cgroup.record());
@@ -139,7 +139,7 @@ impl Making {
         if let Some(path) = pid_file {
             descriptors::write_pid(path, process.pid)?;
         }
-        self.save(Durability::Lasting)
+        self.save()
     }
 
     /// Takes back what was made. The process is gone already.

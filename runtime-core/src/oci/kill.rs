@@ -101,7 +101,7 @@ impl Container {
         linux.set_resources(Some(changed));
         self.record.config.set_linux(Some(linux));
         match (&self.entry, &lock) {
-            (Some(entry), Some(lock)) => entry.write(&self.record, super::state::Durability::Lasting, lock),
+            (Some(entry), Some(lock)) => entry.write(&self.record, lock),
             _ => Ok(()),
         }
     }
@@ -131,7 +131,7 @@ impl Container {
         linux.set_intel_rdt(Some(rdt));
         self.record.config.set_linux(Some(linux));
         match (&self.entry, &lock) {
-            (Some(entry), Some(lock)) => entry.write(&self.record, super::state::Durability::Lasting, lock),
+            (Some(entry), Some(lock)) => entry.write(&self.record, lock),
             _ => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use super::hooks::{self, Kind};
 use super::netdevices::NetDevices;
 use super::plan::point;
 use super::rdt::ResourceGroup;
-use super::state::{Durability, Entry, Identity, Lock, Record};
+use super::state::{Entry, Identity, Lock, Record};
 use super::{Error, Result, Status, seccomp, sockets};
 use crate::prepare::Maps;
 use crate::start::MapWriter;
@@ -33,7 +33,7 @@ impl Rendezvous for Creating<'_> {
         if let Some((entry, lock)) = self.entry {
             // Whoever cleans up after this process has to find it.
             self.record.process = Some(Identity::of(process.pid, process.pidfd)?);
-            entry.write(self.record, Durability::Passing, lock)?;
+            entry.write(self.record, lock)?;
         }
         if let Some(group) = self.group {
             // What it starts later is in the group, too.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, fsync, mkdirat, openat,
-    readlinkat, renameat, statat, symlinkat, unlinkat,
+    AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, mkdirat, openat, readlinkat,
+    renameat, statat, symlinkat, unlinkat,
 };
 use rustix::io::{Errno, retry_on_intr};
 
@@ -40,13 +40,6 @@ pub(crate) struct Entry {
     id: String,
     path: PathBuf,
     fd: OwnedFd,
-}
-
-/// Whether a record is to outlast a crash of the machine. What is only of use as long as processes run need not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Durability {
-    Passing,
-    Lasting,
 }
 
 /// The lock of a container, released when dropped.
@@ -239,17 +232,17 @@ impl Entry {
     }
 
     /// Stores a record, whole or not at all. Needs the lock.
-    pub(crate) fn write(&self, record: &Record, durability: Durability, _: &Lock) -> Result<()> {
+    ///
+    /// Nothing is synced: no container outlasts the machine, and one whose record is broken then can be deleted by force.
+    pub(crate) fn write(&self, record: &Record, _: &Lock) -> Result<()> {
         self.write_pieces(record)?;
         let bytes = record.to_bytes().map_err(|reason| Error::State { path: self.path(STATE), reason })?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
         let mut file = File::from(openat(&self.fd, NEW_STATE, flags, mode).map_err(self.failed(NEW_STATE))?);
-        let lasting = durability == Durability::Lasting;
-        let written = file.write_all(&bytes).and_then(|()| if lasting { file.sync_all() } else { Ok(()) });
-        written.map_err(|error| Error::io("state of the container", self.path(NEW_STATE))(&error))?;
-        renameat(&self.fd, NEW_STATE, &self.fd, STATE).map_err(self.failed(STATE))?;
-        if lasting { fsync(&self.fd).map_err(self.failed(".")) } else { Ok(()) }
+        file.write_all(&bytes)
+            .map_err(|error| Error::io("state of the container", self.path(NEW_STATE))(&error))?;
+        renameat(&self.fd, NEW_STATE, &self.fd, STATE).map_err(self.failed(STATE))
     }
 
     /// Removes a file of it; one that is not there is no error.
