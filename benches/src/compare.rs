@@ -3,15 +3,17 @@
 use crate::outcome::{Outcome, Row};
 
 const US: &str = "cofferdam";
+const COMMAND_LINE: &str = "cofferdam-cli";
 const OTHERS: [&str; 10] =
     ["fork", "cgroups-rs", "std", "crun", "runc", "youki", "bwrap", "unshare", "umoci", "podman"];
 
 /// One line for each other subject that was measured, with all cases; the library stands for us, the floor while it
-/// is not measured.
+/// is not measured, and our command line besides.
 pub(crate) fn lines(outcomes: &[Outcome]) -> Vec<String> {
     let measured = outcomes.iter().any(|outcome| outcome.row(US).is_some());
     let us = if measured { US } else { "floor" };
-    let others = OTHERS.iter().filter_map(|other| line(us, other, outcomes));
+    let ours = [us, COMMAND_LINE].into_iter();
+    let others = ours.flat_map(|us| OTHERS.iter().filter_map(move |other| line(us, other, outcomes)));
     others.chain(["floor", US, "fork"].iter().filter_map(|subject| own_line(subject, outcomes))).collect()
 }
 
@@ -67,6 +69,17 @@ mod tests {
         large.rows[1].p50_us = 121.0;
         let lines = lines(&[sample_outcome(), large]);
         assert!(lines.contains(&"cofferdam, its own sandbox = 1: parent-4GiB 1.10x".to_owned()), "{lines:?}");
+    }
+
+    #[test]
+    fn the_command_line_is_compared_besides() {
+        let mut outcome = sample_outcome();
+        outcome
+            .rows
+            .push(crate::outcome::Row { subject: COMMAND_LINE.to_owned(), ..outcome.rows[1].clone() });
+        let expected =
+            ["cofferdam v. crun: sandbox 20.00x ahead", "cofferdam-cli v. crun: sandbox 20.00x ahead"];
+        assert_eq!(lines(&[outcome]), expected);
     }
 
     #[test]

@@ -132,3 +132,17 @@ pub(crate) fn sample_outcome() -> Outcome {
         skipped: vec![Skipped::subject("runc", "not on PATH".into())],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_is_compared_with_the_floor_in_the_same_process() {
+        let mut outcome = sample_outcome();
+        outcome.rows.push(Row { subject: INSIDE.to_owned(), p50_us: 55.0, ..outcome.rows[0].clone() });
+        let ratio = |subject: &str| outcome.vs_floor(outcome.row(subject).unwrap()).unwrap();
+        assert!((ratio("cofferdam") - 2.0).abs() < 1e-9, "{}", ratio("cofferdam"));
+        assert!((ratio("crun") - 22.0).abs() < 1e-9, "{}", ratio("crun"));
+    }
+}
