@@ -14,12 +14,11 @@ use serde_json::json;
 fn a_container_is_in_its_group_from_its_creation_to_its_end() {
     require!(is_root() && busybox().is_some(), "root and a static busybox");
     let resctrl = tempfile::TempDir::new().expect("a directory");
-    let mut bundle = Bundle::new("read line; exit 0");
+    let mut bundle = Bundle::new("exec sleep 1000");
     bundle.config["linux"]["intelRdt"] = json!({"schemata": ["L3:0=f"]});
     let spec = bundle.spec();
     let mut options = bundle.options("box", &spec);
     options.rdt_root = Some(resctrl.path().to_owned());
-    options.stdin = cofferdam::Stdio::piped();
     let mut container = bundle.runtime.create(options).unwrap_or_else(|error| panic!("{error}"));
     let group = resctrl.path().join("box");
     let pid = container.pid().expect("a process").to_string();
@@ -33,12 +32,13 @@ fn a_container_is_in_its_group_from_its_creation_to_its_end() {
     process.set_args(Some(vec!["/bin/true".to_owned()]));
     let mut options = cofferdam::oci::ExecOptions::new(&process);
     options.stdin = cofferdam::Stdio::null();
-    container.exec(options).expect("a further process");
+    let mut further = container.exec(options).expect("a further process");
+    assert!(further.wait().expect("it ends").success());
     // Plain files do not follow forks: this is the process that made the further one, which is in the group by that.
     let tasks = fs::read_to_string(group.join("tasks")).expect("tasks");
     assert!(tasks.starts_with(&pid) && tasks.len() > pid.len(), "{tasks}");
-    drop(container.stdin.take());
-    assert_eq!(wait(&mut container), 0);
+    container.kill(9, false).expect("a signal");
+    assert_eq!(wait(&mut container), 137);
     let again = bundle.runtime.load("box").expect("it is found");
     again.delete(false).expect("it is deleted");
     assert!(!group.exists());
