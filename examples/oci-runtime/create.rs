@@ -25,6 +25,7 @@ pub fn create(context: &Context<'_>, options: &Create) -> Result<u8, Failure> {
 pub fn start(context: &Context<'_>, id: &str) -> Result<u8, Failure> {
     let mut container = context.container(id)?;
     container.start()?;
+    notify(context, &container);
     Ok(0)
 }
 
@@ -42,36 +43,67 @@ pub fn run(context: &Context<'_>, options: &Run) -> Result<u8, Failure> {
         Err(code) => return Ok(code),
     };
     let result = follow(context, &mut container, options, &signals);
-    if !remains(options, &result) {
-        let deleted = container.delete(true);
-        match (&result, deleted) {
+    let remains = match &result {
+        Ok(End::Detached) => true,
+        Ok(End::Program(_)) => options.keep,
+        Ok(End::GivenUp(_)) | Err(_) => false,
+    };
+    if !remains {
+        match (&result, container.delete(true)) {
             (_, Ok(errors)) => context.warn("delete", &errors),
             (Ok(_), Err(error)) => return Err(error.into()),
             (Err(_), Err(error)) => context.warn("delete", &[error]),
         }
     }
-    result
+    result.map(|end| match end {
+        End::Detached => 0,
+        End::Program(code) => code,
+        End::GivenUp(signal) => foreground::code_of_signal(signal),
+    })
 }
 
-/// Whether the container is there afterwards.
-const fn remains(options: &Run, result: &Result<u8, Failure>) -> bool {
-    result.is_ok() && (options.detach || options.keep)
+/// How `run` ends, if it does not fail.
+enum End {
+    /// The program goes on.
+    Detached,
+    /// The program ended with this code.
+    Program(u8),
+    /// This signal came before the program was there.
+    GivenUp(i32),
 }
 
-/// Starts the program; in the foreground the result is its exit code.
+/// Starts the program, and in the foreground waits for it.
 fn follow(
     context: &Context<'_>,
     container: &mut Container,
     options: &Run,
     signals: &Signals,
-) -> Result<u8, Failure> {
+) -> Result<End, Failure> {
     // The end of the bridge restores the terminal, also where the start fails.
     let bridge = if options.detach { None } else { foreground::connect(container)? };
-    container.start()?;
-    if options.detach {
-        return Ok(0);
+    let (started, asked) = signals.guard(|| container.start())?;
+    match (started, asked) {
+        (Ok(()), None) => {}
+        // The program is there: it is for the program.
+        (Ok(()), Some(signal)) => signals.keep(signal),
+        (Err(error), Some(signal)) => {
+            context.log.debug(&format!("given up: {}", crate::failure::text(&error)));
+            return Ok(End::GivenUp(signal));
+        }
+        (Err(error), None) => return Err(error.into()),
     }
-    foreground::wait(container, bridge, signals, context.log)
+    if options.detach {
+        notify(context, container);
+        return Ok(End::Detached);
+    }
+    foreground::wait(container, bridge, signals, context.log).map(End::Program)
+}
+
+/// Waits until the program says that it is ready, where somebody wants to know.
+fn notify(context: &Context<'_>, container: &Container) {
+    if foreground::notify_socket().is_some() {
+        container.forward_notifications().unwrap_or_else(|error| context.warn("notifications", &[error]));
+    }
 }
 
 /// Creates the container. `Ok(Err(code))` if this process was asked to end meanwhile; nothing is left behind then.
@@ -111,7 +143,7 @@ fn create_options<'a>(context: &Context<'_>, bundle: &'a Bundle, options: &Creat
     create.no_new_keyring = options.no_new_keyring;
     create.listen_fds = listen_fds();
     create.preserve_fds = options.preserve_fds;
-    create.notify_socket = std::env::var_os("NOTIFY_SOCKET").map(Into::into);
+    create.notify_socket = foreground::notify_socket();
     create.cgroup = context.cgroup_policy();
     create
 }

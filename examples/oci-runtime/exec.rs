@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use cofferdam::oci::{Config, Container, ExecOptions};
-use oci_spec::runtime::{Capabilities, LinuxCapabilities, Process, User};
+use oci_spec::runtime::{Box as Size, BoxBuilder, Capabilities, LinuxCapabilities, Process, User};
 
 use crate::args::Exec;
 use crate::create::check_console;
@@ -26,9 +26,13 @@ pub fn exec(context: &Context<'_>, options: &Exec) -> Result<u8, Failure> {
 
 fn run(context: &Context<'_>, options: &Exec) -> Result<u8, Failure> {
     let container = context.container(&options.id)?;
-    let process = process(&container, options)?;
+    let mut process = process(&container, options)?;
     let terminal = process.terminal().unwrap_or(false);
     check_console(terminal, options.console_socket.as_deref(), options.detach)?;
+    if terminal && !options.detach {
+        // From the first moment on: the program runs before the terminals are connected.
+        process.set_console_size(console_size().or(process.console_size()));
+    }
     let signals = Signals::block()?;
     let (started, asked) = signals.guard(|| container.exec(exec_options(&process, options)))?;
     if let Some(signal) = asked {
@@ -52,6 +56,11 @@ fn exec_options<'a>(process: &'a Process, options: &Exec) -> ExecOptions<'a> {
     exec.sub_cgroups = options.cgroup.clone();
     exec.ignore_paused = options.ignore_paused;
     exec
+}
+
+fn console_size() -> Option<Size> {
+    let (rows, columns) = crate::console::size()?;
+    BoxBuilder::default().height(rows).width(columns).build().ok()
 }
 
 /// The process as a file has it, or that of the container with what the flags say.

@@ -2,6 +2,7 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 
 use cofferdam::ExitStatus;
 use cofferdam::oci::{Container, Error, Process, Result};
@@ -15,12 +16,14 @@ use crate::log::Log;
 use crate::signals::Signals;
 
 /// What runs in the foreground.
-pub trait Program {
+pub trait Program: Sync {
     fn number(&self) -> Option<u32>;
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
     fn signal(&self, signal: i32) -> Result<()>;
     fn end(&mut self) -> Result<ExitStatus>;
     fn terminal(&mut self) -> Option<OwnedFd>;
+    /// Passes notifications of `sd_notify(3)` on, as long as there may be some.
+    fn notify(&self) -> Result<()>;
 }
 
 impl Program for Container {
@@ -38,6 +41,9 @@ impl Program for Container {
     }
     fn terminal(&mut self) -> Option<OwnedFd> {
         self.take_console()
+    }
+    fn notify(&self) -> Result<()> {
+        self.forward_notifications()
     }
 }
 
@@ -57,6 +63,9 @@ impl Program for Process {
     fn terminal(&mut self) -> Option<OwnedFd> {
         self.take_console()
     }
+    fn notify(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Connects the terminal, where the program has one. This is done before the start, so that nothing is missed.
@@ -71,7 +80,14 @@ pub fn wait(
     signals: &Signals,
     log: &Log,
 ) -> Result<u8, Failure> {
-    let watched = watch(program, bridge.as_mut(), signals, log);
+    let watched = std::thread::scope(|scope| {
+        let program = &*program;
+        if notify_socket().is_some() {
+            // Ends with the program.
+            scope.spawn(|| program.notify().unwrap_or_else(|error| warn(log, "notifications", &error)));
+        }
+        watch(program, bridge.as_mut(), signals, log)
+    });
     let status = watched.and_then(|()| Ok(program.end()?));
     if let Some(bridge) = bridge {
         bridge.finish();
@@ -86,11 +102,15 @@ fn watch(
     signals: &Signals,
     log: &Log,
 ) -> Result<(), Failure> {
-    let Some(descriptor) = program.descriptor() else { return Ok(()) };
+    let (Some(number), Some(descriptor)) = (program.number(), program.descriptor()) else { return Ok(()) };
     loop {
         // Before waiting as well: some were kept from earlier.
         while let Some(signal) = signals.next()? {
-            handle(signal, program, bridge.as_deref(), log);
+            if signal == libc::SIGCHLD {
+                children::reap_except(number);
+            } else {
+                handle(signal, program, bridge.as_deref(), log);
+            }
         }
         let mut fds = vec![PollFd::new(&descriptor, PollFlags::IN), PollFd::new(signals, PollFlags::IN)];
         fds.extend(bridge.as_deref().and_then(Bridge::interest));
@@ -109,16 +129,24 @@ fn watch(
 
 fn handle(signal: i32, program: &impl Program, bridge: Option<&Bridge>, log: &Log) {
     match (signal, bridge) {
-        (libc::SIGCHLD, _) => children::reap_except(program.number().unwrap_or_default()),
         // The size of another terminal, and about streams of this process.
         (libc::SIGWINCH, Some(bridge)) => bridge.resize(),
         (libc::SIGCONT, Some(bridge)) => bridge.resume(),
         (libc::SIGURG | libc::SIGPIPE, _) => {}
         _ => match program.signal(signal) {
             Ok(()) | Err(Error::NotRunning { .. }) => {}
-            Err(error) => log.warning(&format!("pass signal {signal} on: {}", failure::text(&error))),
+            Err(error) => warn(log, &format!("pass signal {signal} on"), &error),
         },
     }
+}
+
+fn warn(log: &Log, what: &str, error: &Error) {
+    log.warning(&format!("{what}: {}", failure::text(error)));
+}
+
+/// The socket of the service manager that started this process, if there is one.
+pub fn notify_socket() -> Option<PathBuf> {
+    std::env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// The exit code that a shell gives.

@@ -55,7 +55,8 @@ impl Signals {
         signal.map(|info| i32::try_from(info.ssi_signo).map_err(Failure::new)).transpose()
     }
 
-    fn keep(&self, signal: i32) {
+    /// For later.
+    pub fn keep(&self, signal: i32) {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).push_back(signal);
     }
 

@@ -103,9 +103,7 @@ fn closed_streams_do_not_become_the_containers_files() {
                 .arg(command.get_program())
                 .args(command.get_args());
             shell.current_dir(&bundle.path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            if !user.root {
-                shell.uid(65534).gid(65534);
-            }
+            user.become_in(&mut shell);
             assert_eq!(shell.status().expect("sh").code(), Some(5), "{closed}");
             let text = fs::read_to_string(&out).expect("the output");
             let expected = ["/dev/null", "/tmp/out", "/dev/null"];
@@ -196,6 +194,50 @@ fn asked_to_end_before_there_is_a_container_it_leaves_nothing() {
             }
         }
     }
+}
+
+#[test]
+fn asked_to_end_while_the_start_hangs_it_leaves_nothing() {
+    // R18. A hook that runs after the program was let go holds the start up.
+    for user in users() {
+        for flag in ["--keep", "--detach"] {
+            let bundle = Bundle::new(&user, &["sleep", "1000"]);
+            let mark = bundle.path.join("mark");
+            let script = format!("touch {}; exec sleep 1000", mark.display());
+            let hook =
+                json!({ "path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/usr/bin:/bin"] });
+            bundle.edit(|config| config["hooks"] = json!({ "poststart": [hook] }));
+            let mut command = bundle.command(&["run", flag, &bundle.id]);
+            let mut child = command.stdin(Stdio::null()).spawn().expect("cofferdam");
+            wait_until("the hook", || mark.exists());
+            signal(&child, Signal::TERM);
+            assert_eq!(child.wait().expect("wait").code(), Some(143), "{flag}");
+            assert!(bundle.is_gone(), "{flag}");
+        }
+    }
+}
+
+#[test]
+fn orphans_of_the_container_are_no_zombies() {
+    let Some(user) = root() else { return };
+    // Without a pid namespace they become children of the command.
+    let bundle = Bundle::script(&user, "(sleep 0.05 & sleep 0.05 &); sleep 0.5; exit 4");
+    bundle.edit(|config| {
+        let list = config["linux"]["namespaces"].as_array_mut().expect("a list");
+        list.retain(|namespace| namespace["type"] != "pid");
+    });
+    let mut child = bundle.command(&["run", &bundle.id]).stdin(Stdio::null()).spawn().expect("cofferdam");
+    let children = || {
+        let path = format!("/proc/{0}/task/{0}/children", child.id());
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.split_whitespace()
+            .filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok())
+            .collect::<Vec<_>>()
+    };
+    wait_until("orphans", || children().len() == 3);
+    wait_until("no zombies", || children().len() == 1);
+    assert!(!children().iter().any(|stat| stat.contains(") Z ")));
+    assert_eq!(child.wait().expect("wait").code(), Some(4));
 }
 
 /// A bundle whose program has a terminal.

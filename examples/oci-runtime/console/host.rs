@@ -48,6 +48,13 @@ impl Drop for Host {
     }
 }
 
+/// The size of the terminal here, if there is one that has one: rows and columns.
+pub fn size() -> Option<(u16, u16)> {
+    let terminal = find().ok()??;
+    let size = tcgetwinsize(&terminal).ok().filter(|size| size.ws_row != 0 || size.ws_col != 0)?;
+    Some((size.ws_row, size.ws_col))
+}
+
 fn find() -> Result<Option<OwnedFd>, Errno> {
     let streams: [BorrowedFd<'_>; 3] = [stdin(), stdout(), stderr()];
     match streams.into_iter().find(|stream| isatty(stream)) {

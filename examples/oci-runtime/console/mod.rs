@@ -5,3 +5,4 @@ mod host;
 mod output;
 
 pub use bridge::Bridge;
+pub use host::size;

@@ -58,10 +58,15 @@ impl User {
         let mut command = Command::new(&self.program);
         command.args(args).env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin").env_remove("TERM");
         command.current_dir(self.path());
+        self.become_in(&mut command);
+        command
+    }
+
+    /// Runs another program as this user.
+    pub fn become_in(&self, command: &mut Command) {
         if let Some(id) = self.becomes {
             command.uid(id).gid(id);
         }
-        command
     }
 
     pub fn run<S: AsRef<std::ffi::OsStr>>(&self, args: &[S]) -> Output {

@@ -1,9 +1,9 @@
 //! The caller's end of the control channel.
 
-use std::cell::Cell;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, retry_on_intr};
@@ -37,7 +37,7 @@ pub(super) enum Heard {
 pub(super) struct Control {
     socket: OwnedFd,
     /// The other side closed its end and did not take all that it was told.
-    reset: Cell<bool>,
+    reset: AtomicBool,
 }
 
 /// Both ends: the caller's and the init's.
@@ -50,7 +50,7 @@ pub(super) fn pair() -> Result<(Control, OwnedFd), Error> {
 impl Control {
     /// The caller's end of a connection.
     pub(super) fn new(socket: OwnedFd) -> Self {
-        Self { socket, reset: Cell::new(false) }
+        Self { socket, reset: AtomicBool::new(false) }
     }
 
     /// Sends as much of the program as fits without waiting; gives the rest.
@@ -73,7 +73,7 @@ impl Control {
                 Err(Error::Call { errno, .. })
                     if [libc::EPIPE, libc::ECONNRESET].contains(&errno.number()) =>
                 {
-                    self.reset.set(true);
+                    self.reset.store(true, Ordering::Relaxed);
                     return Ok(());
                 }
                 other => other?,
@@ -102,7 +102,7 @@ impl Control {
 
     /// Whether all that was said was taken, now that the other end is closed or the process has ended.
     pub(super) fn was_taken(&self) -> bool {
-        !self.reset.get() && !sys::is_unread(self.socket.as_fd())
+        !self.reset.load(Ordering::Relaxed) && !sys::is_unread(self.socket.as_fd())
     }
 
     fn say(&self, kind: u32, descriptors: &[BorrowedFd<'_>]) -> Result<(), Error> {
@@ -123,7 +123,7 @@ impl Control {
             Ok(_) => Ok(()),
             // The process has ended; that shows when it is listened to.
             Err(Errno::PIPE | Errno::CONNRESET) => {
-                self.reset.set(true);
+                self.reset.store(true, Ordering::Relaxed);
                 Ok(())
             }
             Err(errno) => Err(Error::call("sendmsg")(errno)),
@@ -164,7 +164,7 @@ impl Control {
             Err(Errno::AGAIN) => return Ok(None),
             // What the other side said before it left something unread is still to be heard.
             Err(Errno::CONNRESET) => {
-                self.reset.set(true);
+                self.reset.store(true, Ordering::Relaxed);
                 return self.receive();
             }
             Err(errno) => return Err(Error::call("recvmsg")(errno)),
