@@ -96,9 +96,11 @@ pub use exec::Exec;
 pub use root::{Changes, Root, StackRoot};
 pub use stdio::Stdio;
 
+#[cfg(feature = "oci")]
+use cofferdam_process::Test;
 use cofferdam_process::{
     Argument, Attributes, Credentials, Device, Expected, FileKind, Location, Mount, MountFlags, MountOption,
-    Open, Propagation, RawCall, Slot, Source, Stdio as PlanStdio, Step, TargetKind, Test,
+    Open, Propagation, RawCall, Slot, Source, Stdio as PlanStdio, Step, TargetKind,
 };
 
 /// The capabilities that a program has as user 0 unless told otherwise, and that no other program there can ever exceed:

@@ -39,8 +39,8 @@ impl Store {
     /// imported or opened meanwhile.
     ///
     /// # Errors
-    /// [`Error::Busy`] if somebody imports or opens something for more than a second; see [`Store::gc_within`]. If a document that says what is
-    /// needed cannot be read: then nothing is removed, as [`Store::verify`] has to name the damage first.
+    /// [`Error::Busy`] if somebody imports or opens something for more than a second; see [`Store::gc_within`]. If a document
+    /// that says what is needed cannot be read: then nothing is removed, as [`Store::verify`] has to name the damage first.
     pub fn gc(&self) -> Result<Collected> {
         self.gc_within(A_MOMENT)
     }

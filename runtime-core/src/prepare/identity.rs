@@ -26,6 +26,7 @@ pub(crate) struct Maps {
 
 impl Maps {
     /// The maps that were asked for, or those that need no more than the caller has.
+    #[cfg(feature = "oci")]
     pub(crate) fn choose(uid: Option<&IdMap>, gid: Option<&IdMap>) -> Result<Self, Error> {
         maps(uid, gid, &Me::look()?)
     }

@@ -35,7 +35,9 @@ pub(crate) use draft::Draft;
 pub(crate) use identity::Maps;
 #[cfg(feature = "oci")]
 pub(crate) use identity::{first, leave_groups, may};
-pub(crate) use kinds::{Kinds, LateUser};
+pub(crate) use kinds::Kinds;
+#[cfg(feature = "oci")]
+pub(crate) use kinds::LateUser;
 pub(crate) use paths::Made;
 pub(crate) use validate::limits as check_limits;
 

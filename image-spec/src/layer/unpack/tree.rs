@@ -28,8 +28,8 @@ impl Unpack {
     /// `progress` is called with how many more bytes of the blobs came, from several threads.
     ///
     /// # Errors
-    /// As [`layer`](Self::layer). Then nothing is left, but the directory if it was there before. [`Error::Busy`] if another
-    /// process unpacks to the same place.
+    /// As [`layer`](Self::layer). Then nothing is left, but the directory if it was there before.
+    /// [`Error::Busy`](crate::Error::Busy) if another process unpacks to the same place.
     ///
     /// # Privileges
     /// As [`layer`](Self::layer).
