@@ -69,13 +69,12 @@ impl Making {
 
     fn make(&mut self, options: CreateOptions<'_>) -> Result<(Held, Option<OwnedFd>)> {
         let policy = options.cgroup;
-        if self.entry.is_some() {
+        let cgroup = ContainerCgroup::create_announced(options.spec, &options.id, policy, |planned| {
             // Whoever cleans up after this process has to find the cgroup.
-            self.record.cgroup = Some(ContainerCgroup::planned(options.spec, &options.id, policy)?);
+            self.record.cgroup = Some(planned);
             self.record.cgroup_planned = true;
-            self.save()?;
-        }
-        let cgroup = ContainerCgroup::create(options.spec, &options.id, policy)?;
+            self.save()
+        })?;
         self.record.cgroup = Some(cgroup.record());
         self.record.cgroup_planned = false;
         let cgroup = self.cgroup.insert(cgroup);
@@ -130,7 +129,11 @@ impl Making {
     /// Says that it is there.
     fn finish(&mut self, held: &Held, pid_file: Option<&Path>, pidfd_socket: Option<&Path>) -> Result<()> {
         let process = held.process();
-        self.record.process = Some(Identity::of(process.pid, process.pidfd)?.of_init());
+        let known = match self.record.process.take() {
+            Some(known) => known,
+            None => Identity::of(process.pid, process.pidfd)?,
+        };
+        self.record.process = Some(known.of_init());
         self.record.remaining = Some(held.remaining().to_text());
         self.record.complete = true;
         if let Some(path) = pidfd_socket {

@@ -8,7 +8,7 @@ use cofferdam_cgroups::{
 use oci_spec::runtime::{LinuxResources, Spec};
 
 use super::place::{PROPERTY, Place};
-use super::{ContainerCgroup, ownership, resources};
+use super::{CgroupRecord, ContainerCgroup, ownership, record, resources};
 use crate::LimitPolicy;
 use crate::oci::{Error, Result};
 
@@ -46,6 +46,16 @@ impl ContainerCgroup {
     /// # Privileges
     /// Root, or the owner of the cgroup above; see above.
     pub fn create(spec: &Spec, id: &str, policy: LimitPolicy) -> Result<Self> {
+        Self::create_announced(spec, id, policy, |_| Ok(()))
+    }
+
+    /// The same; `announce` is told where it will be before anything is made, and nothing is if that fails.
+    pub(crate) fn create_announced(
+        spec: &Spec,
+        id: &str,
+        policy: LimitPolicy,
+        announce: impl FnOnce(CgroupRecord) -> Result<()>,
+    ) -> Result<Self> {
         let none = LinuxResources::default();
         let wanted = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref()).unwrap_or(&none);
         let plan = resources::plan(wanted, policy)?;
@@ -54,14 +64,20 @@ impl ContainerCgroup {
         let hierarchies = match Hierarchies::discover() {
             Ok(hierarchies) => hierarchies,
             Err(error) if policy == LimitPolicy::Required => return Err(error.into()),
-            Err(error) => return Self::without(None, wanted, &plan, &error, policy),
+            Err(error) => {
+                announce(CgroupRecord::default())?;
+                return Self::without(None, wanted, &plan, &error, policy);
+            }
         };
         if policy == LimitPolicy::None {
+            announce(CgroupRecord::default())?;
             let reason = CgroupError::NoPart { path: CgroupPath::root() };
             return Self::without(Some(hierarchies), wanted, &plan, &reason, policy);
         }
         let partly = policy == LimitPolicy::IfAvailable;
-        let mut placed = match hierarchies.place(place.resolve(&hierarchies)?, partly) {
+        let path = place.resolve(&hierarchies)?;
+        announce(record::planned(&hierarchies, &path))?;
+        let mut placed = match hierarchies.place(path, partly) {
             // Whoever has it also removes it.
             Err(CgroupError::Lock { path, errno }) if errno.number() == libc::EAGAIN => {
                 let reason = format!("the cgroup {} is being used by another process", path.display());

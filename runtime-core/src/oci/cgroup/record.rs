@@ -34,6 +34,16 @@ pub(super) fn key(hierarchy: &Hierarchy) -> String {
     words.join(",")
 }
 
+/// Where a cgroup will be, by what its path in each hierarchy will be.
+pub(super) fn planned(
+    hierarchies: &Hierarchies,
+    path: impl Fn(&Hierarchy) -> Option<CgroupPath>,
+) -> CgroupRecord {
+    let entry =
+        |hierarchy: &Hierarchy| Some((key(hierarchy), PathBuf::from("/").join(path(hierarchy)?.as_path())));
+    CgroupRecord { paths: hierarchies.iter().filter_map(entry).collect(), existed: false }
+}
+
 impl ContainerCgroup {
     /// Where [`create`](Self::create) will make it, for who cleans up after a creator that was killed: nothing is made.
     ///
@@ -46,11 +56,7 @@ impl ContainerCgroup {
             // Without one there is nothing to clean up.
             Ok(_) | Err(_) => return Ok(CgroupRecord::default()),
         };
-        let path = place.resolve(&hierarchies)?;
-        let entry = |hierarchy: &Hierarchy| {
-            Some((key(hierarchy), PathBuf::from("/").join(path(hierarchy)?.as_path())))
-        };
-        Ok(CgroupRecord { paths: hierarchies.iter().filter_map(entry).collect(), existed: false })
+        Ok(planned(&hierarchies, place.resolve(&hierarchies)?))
     }
 
     /// What [`open`](Self::open) needs to find it again.

@@ -197,7 +197,8 @@ impl Entry {
             Err(Errno::NOENT) => return Err(wrong("does not exist".into())),
             Err(errno) => return Err(self.failed(STATE)(errno)),
         };
-        let mut bytes = Vec::new();
+        // Most are of a few kilobytes, which one read takes then.
+        let mut bytes = Vec::with_capacity(8 << 10);
         let read = file.take(MAX_STATE).read_to_end(&mut bytes);
         read.map_err(|error| Error::io("state of the container", self.path(STATE))(&error))?;
         let record = Record::parse(&bytes).map_err(wrong)?;
@@ -216,8 +217,15 @@ impl Entry {
     /// A link is made and read as a whole, and is not mistaken for something to be edited.
     fn write_pieces(&self, record: &Record) -> Result<()> {
         let Ok(text) = serde_json::to_string(&record.pieces()) else { return Ok(()) };
-        self.remove_file(NEW_PIECES)?;
-        match symlinkat(&text, &self.fd, NEW_PIECES) {
+        let made = match symlinkat(&text, &self.fd, NEW_PIECES) {
+            // Of somebody who was killed before the next step.
+            Err(Errno::EXIST) => {
+                self.remove_file(NEW_PIECES)?;
+                symlinkat(&text, &self.fd, NEW_PIECES)
+            }
+            made => made,
+        };
+        match made {
             Ok(()) => {}
             // Very long paths do not fit; the record has them.
             Err(Errno::NAMETOOLONG) => return Ok(()),

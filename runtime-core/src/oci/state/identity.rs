@@ -105,7 +105,8 @@ fn start_time(pid: u32) -> Result<Option<u64>> {
         Err(Errno::NOENT | Errno::SRCH) => return Ok(None),
         Err(errno) => return Err(Error::path("process", path)(errno)),
     };
-    let mut text = Vec::new();
+    // The kernel makes the whole line for each read.
+    let mut text = Vec::with_capacity(1 << 10);
     match std::fs::File::from(file).read_to_end(&mut text) {
         Ok(_) => {}
         Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(None),
