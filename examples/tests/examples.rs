@@ -10,7 +10,7 @@ use common::{errors, users};
 /// What an example prints as anybody, as root, and as an ordinary user.
 type Case = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
-const CASES: [Case; 25] = [
+const CASES: [Case; 27] = [
     (
         "capabilities",
         &[
@@ -26,6 +26,17 @@ const CASES: [Case; 25] = [
         "cgroup",
         &["it ended: exit status: ", "counted"],
         &["limited: pids.max 5", "times it could start no more"],
+        &[],
+    ),
+    (
+        "engine",
+        &[
+            "first ended: exit status: 3",
+            "in second: exit status: 0",
+            "second ended: signal: 9",
+            "containers left: 0",
+        ],
+        &[],
         &[],
     ),
     (
@@ -98,6 +109,7 @@ const CASES: [Case; 25] = [
         &[],
         &[],
     ),
+    ("oci_bundle", &["example: created", "process 1 of a bundle", "it ended: exit status: 7"], &[], &[]),
     ("output", &["wrote \"out\\n\" and \"err\\n\"", "two became <two>", "the file has 12 bytes"], &[], &[]),
     ("persist", &[], &["inside it: 42 net:[", "gone: true"], &["needs root"]),
     (

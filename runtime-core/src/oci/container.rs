@@ -7,8 +7,9 @@ use std::time::Duration;
 use cofferdam_process::{Child, Held};
 use oci_spec::runtime::{Process as ProcessSpec, Spec};
 
-use super::cgroup::ContainerCgroup;
+use super::cgroup::{CgroupRecord, ContainerCgroup};
 use super::create::START;
+use super::delete::PATIENCE;
 use super::state::{Entry, Record, has_ended};
 use super::{Details, Error, Result, State, Status};
 use crate::{ChildStderr, ChildStdin, ChildStdout, ExitStatus};
@@ -38,11 +39,35 @@ pub struct Container {
 #[derive(Debug)]
 pub(super) enum Life {
     /// It waits for this process to start it.
-    Held(Held),
+    Held(Waiting),
     /// It lives on its own.
     Process(Child),
     /// It had ended when the container was found, or there never was one.
     Ended,
+}
+
+/// A process that nobody else can start. If it is not started it ends, and its cgroup with it.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    held: Option<Held>,
+    cgroup: CgroupRecord,
+}
+
+impl Waiting {
+    /// To start it. The cgroup is somebody else's business then.
+    pub(super) fn take(mut self) -> Option<Held> {
+        self.held.take()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            drop(held);
+            // There is nobody to tell; `delete` tells it.
+            drop(ContainerCgroup::open(&self.cgroup).and_then(|mut cgroup| cgroup.remove(PATIENCE)));
+        }
+    }
 }
 
 impl Life {
@@ -63,7 +88,10 @@ impl Container {
         not_applied: Vec<String>,
     ) -> Self {
         let life = match entry {
-            None => Life::Held(held),
+            None => {
+                let cgroup = record.cgroup.clone().unwrap_or_default();
+                Life::Held(Waiting { held: Some(held), cgroup })
+            }
             Some(_) => Life::Process(held.detach().0),
         };
         Self { console, not_applied, ..Self::of(record, entry, life) }
@@ -130,7 +158,10 @@ impl Container {
 
     pub(super) fn process(&self) -> Option<(u32, BorrowedFd<'_>)> {
         match &self.life {
-            Life::Held(held) => Some((held.process().pid, held.process().pidfd)),
+            Life::Held(waiting) => {
+                let process = waiting.held.as_ref()?.process();
+                Some((process.pid, process.pidfd))
+            }
             Life::Process(child) => Some((child.id(), child.pidfd())),
             Life::Ended => None,
         }

@@ -9,7 +9,6 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::cgroup::ContainerCgroup;
-use super::container::Life;
 use super::rdt::ResourceGroup;
 use super::{Container, Error, Result, Status};
 
@@ -31,15 +30,10 @@ impl Container {
         if !living {
             return if others > 0 { Ok(()) } else { Err(self.not_running(Status::Stopped)) };
         }
-        match &self.life {
-            Life::Process(child) => child.kill(signal)?,
-            Life::Held(held) => {
-                let process = held.process();
-                let pidfd = process.pidfd.try_clone_to_owned();
-                let pidfd = pidfd.map_err(|error| Error::io("pidfd", "/proc/self/fd")(&error))?;
-                Child::from_pidfd(process.pid, pidfd).kill(signal)?;
-            }
-            Life::Ended => {}
+        if let Some((pid, pidfd)) = self.process() {
+            let pidfd = pidfd.try_clone_to_owned();
+            let pidfd = pidfd.map_err(|error| Error::io("pidfd", "/proc/self/fd")(&error))?;
+            Child::from_pidfd(pid, pidfd).kill(signal)?;
         }
         // What is frozen does not end, on v1.
         if signal == libc::SIGKILL && cgroup.frozen()?.asked {

@@ -42,12 +42,13 @@ impl Container {
     /// Speaks with the process as its creator.
     fn start_held(&mut self) -> Result<()> {
         let held = match std::mem::replace(&mut self.life, Life::Ended) {
-            Life::Held(held) => held,
+            Life::Held(waiting) => waiting.take(),
             other => {
                 self.life = other;
-                return Err(self.refuse("start", Status::Running));
+                None
             }
         };
+        let held = held.ok_or_else(|| self.refuse("start", Status::Running))?;
         let mut meetings = Starting { record: &self.record, seccomp: None };
         let started = held.start(&mut meetings);
         self.seccomp = meetings.seccomp;

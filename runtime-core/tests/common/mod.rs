@@ -27,6 +27,13 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// Whether the kernel has this version or a later one.
+pub fn kernel_is_at_least(major: u32, minor: u32) -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
+}
+
 /// How often a test repeats something: a tenth under `SLOW_MACHINE=1`.
 pub fn times(usual: usize) -> usize {
     if std::env::var_os("SLOW_MACHINE").is_some_and(|value| value == "1") { usual / 10 } else { usual }
