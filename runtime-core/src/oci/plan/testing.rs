@@ -62,6 +62,11 @@ pub(super) fn has(what: &str, there: bool) -> bool {
     there
 }
 
+/// Whether there is the program of which roots are made; prints that it is missing.
+pub(super) fn has_busybox() -> bool {
+    has("a static busybox in /bin", Path::new("/bin/busybox").exists())
+}
+
 /// A root directory in which busybox is the only program, under all its names.
 pub(super) fn busybox_root() -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();

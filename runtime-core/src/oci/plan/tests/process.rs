@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::build;
 use super::super::testing::{
-    as_anyone, busybox_root, has, in_user_namespace, is_root, output, refusal, request, run, spec, with_root,
+    as_anyone, busybox_root, has, has_busybox, in_user_namespace, is_root, output, refusal, request, run,
+    spec, with_root,
 };
 
 /// What a shell command prints in a container with this change of `process`.
@@ -280,6 +281,9 @@ fn labels_of_modules_that_are_not_there_are_errors() {
 /// On a machine with AppArmor, as the lane `vm-apparmor` has. Elsewhere there is the test above.
 #[test]
 fn a_profile_of_apparmor_counts_from_the_exec() {
+    if !has_busybox() {
+        return;
+    }
     let enabled = std::fs::read("/sys/module/apparmor/parameters/enabled");
     if !is_root() || !enabled.is_ok_and(|text| text.starts_with(b"Y")) {
         return;

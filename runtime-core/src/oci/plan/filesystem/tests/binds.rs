@@ -5,11 +5,14 @@ use std::os::unix::fs::{MetadataExt, symlink};
 
 use serde_json::json;
 
-use super::{add, attempt, boxed, in_user_namespace, is_root};
+use super::{add, attempt, boxed, has_busybox, in_user_namespace, is_root};
 use crate::oci::plan::testing::{request, run};
 
 #[test]
 fn files_and_directories_are_shown_and_made_where_they_are_missing() {
+    if !has_busybox() {
+        return;
+    }
     let root = tempfile::tempdir().unwrap();
     let host = tempfile::tempdir().unwrap();
     fs::write(host.path().join("file"), "content").unwrap();
@@ -38,6 +41,9 @@ fn files_and_directories_are_shown_and_made_where_they_are_missing() {
 
 #[test]
 fn a_relative_source_is_of_the_bundle_and_bind_may_be_the_type() {
+    if !has_busybox() {
+        return;
+    }
     let bundle = tempfile::tempdir().unwrap();
     fs::create_dir(bundle.path().join("volume")).unwrap();
     fs::write(bundle.path().join("volume/file"), "content").unwrap();
@@ -54,6 +60,9 @@ fn a_relative_source_is_of_the_bundle_and_bind_may_be_the_type() {
 
 #[test]
 fn recursive_options_reach_what_is_mounted_below() {
+    if !has_busybox() {
+        return;
+    }
     if !is_root() {
         return;
     }
@@ -83,6 +92,9 @@ fn recursive_options_reach_what_is_mounted_below() {
 
 #[test]
 fn a_source_that_is_exchanged_after_the_look_is_not_mounted() {
+    if !has_busybox() {
+        return;
+    }
     let root = tempfile::tempdir().unwrap();
     let host = tempfile::tempdir().unwrap();
     let source = host.path().join("source");
@@ -101,6 +113,9 @@ fn a_source_that_is_exchanged_after_the_look_is_not_mounted() {
 
 #[test]
 fn a_root_that_is_exchanged_after_the_look_is_not_entered() {
+    if !has_busybox() {
+        return;
+    }
     let parent = tempfile::tempdir().unwrap();
     let root = parent.path().join("rootfs");
     let spec = boxed(&root, "echo started", in_user_namespace);
@@ -114,6 +129,9 @@ fn a_root_that_is_exchanged_after_the_look_is_not_entered() {
 
 #[test]
 fn ids_appear_as_others_through_a_mapped_mount() {
+    if !has_busybox() {
+        return;
+    }
     if !is_root() {
         return;
     }
@@ -143,6 +161,9 @@ fn ids_appear_as_others_through_a_mapped_mount() {
 
 #[test]
 fn a_directory_that_only_the_host_may_enter_can_be_shown_in_a_user_namespace() {
+    if !has_busybox() {
+        return;
+    }
     if !is_root() {
         return;
     }
@@ -170,6 +191,9 @@ fn a_directory_that_only_the_host_may_enter_can_be_shown_in_a_user_namespace() {
 
 #[test]
 fn the_directory_of_the_notify_socket_is_mounted() {
+    if !has_busybox() {
+        return;
+    }
     let root = tempfile::tempdir().unwrap();
     let notify = tempfile::tempdir().unwrap();
     fs::write(notify.path().join("notify"), "").unwrap();

@@ -21,7 +21,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::oci::Spec;
-pub(super) use crate::oci::plan::testing::{in_user_namespace, is_root};
+pub(super) use crate::oci::plan::testing::{has_busybox, in_user_namespace, is_root};
 use crate::oci::plan::testing::{request, run, spec};
 
 /// A container with a root of its own, in which busybox is the only program.

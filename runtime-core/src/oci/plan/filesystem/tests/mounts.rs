@@ -5,13 +5,16 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
 use serde_json::json;
 
-use super::{add, attempt, boxed, in_user_namespace, is_root};
+use super::{add, attempt, boxed, has_busybox, in_user_namespace, is_root};
 
 /// The options of a mount, as the kernel lists them.
 const OPTIONS: &str = "grep ' /x ' /proc/self/mountinfo | cut -d' ' -f6-";
 
 #[test]
 fn options_become_attributes_and_parameters() {
+    if !has_busybox() {
+        return;
+    }
     let root = tempfile::tempdir().unwrap();
     for (options, expected) in [
         (json!(["ro", "nosuid", "nodev", "noexec"]), "ro,nosuid,nodev,noexec,relatime - tmpfs name rw"),
@@ -33,6 +36,9 @@ fn options_become_attributes_and_parameters() {
 
 #[test]
 fn entries_are_mounted_in_order_and_may_cover_each_other() {
+    if !has_busybox() {
+        return;
+    }
     let root = tempfile::tempdir().unwrap();
     let spec = boxed(root.path(), "ls /a /a/b; mkdir /a/x; touch /a/b/x", |value| {
         in_user_namespace(value);
@@ -51,6 +57,9 @@ fn entries_are_mounted_in_order_and_may_cover_each_other() {
 
 #[test]
 fn a_tmpfs_has_the_mode_of_what_it_covers() {
+    if !has_busybox() {
+        return;
+    }
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("covered")).unwrap();
     fs::set_permissions(root.path().join("covered"), fs::Permissions::from_mode(0o2710)).unwrap();
@@ -73,6 +82,9 @@ fn a_tmpfs_has_the_mode_of_what_it_covers() {
 
 #[test]
 fn a_tmpfs_may_begin_with_what_it_covers() {
+    if !has_busybox() {
+        return;
+    }
     if !is_root() {
         return;
     }
@@ -100,6 +112,9 @@ fn a_tmpfs_may_begin_with_what_it_covers() {
 
 #[test]
 fn a_copy_into_a_tmpfs_is_bounded_and_may_be_of_nothing() {
+    if !has_busybox() {
+        return;
+    }
     let root = tempfile::tempdir().unwrap();
     let spec = |path: &str| {
         boxed(root.path(), "ls /x /many", |value| {
@@ -118,6 +133,9 @@ fn a_copy_into_a_tmpfs_is_bounded_and_may_be_of_nothing() {
 
 #[test]
 fn what_is_mounted_can_be_changed_by_a_later_entry() {
+    if !has_busybox() {
+        return;
+    }
     let root = tempfile::tempdir().unwrap();
     let spec = boxed(root.path(), OPTIONS, |value| {
         in_user_namespace(value);
@@ -136,6 +154,9 @@ fn what_is_mounted_can_be_changed_by_a_later_entry() {
 
 #[test]
 fn long_parameters_reach_the_file_system() {
+    if !has_busybox() {
+        return;
+    }
     if !is_root() {
         return;
     }
@@ -173,6 +194,9 @@ fn long_parameters_reach_the_file_system() {
 
 #[test]
 fn a_sysfs_without_a_network_namespace_is_the_hosts() {
+    if !has_busybox() {
+        return;
+    }
     let root = tempfile::tempdir().unwrap();
     let spec = boxed(root.path(), "ls -d /sys/class; touch /sys/kernel/x", |value| {
         in_user_namespace(value);
@@ -186,6 +210,9 @@ fn a_sysfs_without_a_network_namespace_is_the_hosts() {
 
 #[test]
 fn many_mounts_are_one_plan() {
+    if !has_busybox() {
+        return;
+    }
     let root = tempfile::tempdir().unwrap();
     let spec = boxed(root.path(), "grep -c ' /many/' /proc/self/mountinfo", |value| {
         in_user_namespace(value);

@@ -4,11 +4,14 @@ use std::fs;
 
 use serde_json::json;
 
-use super::{add, attempt, boxed, in_user_namespace, is_root};
+use super::{add, attempt, boxed, has_busybox, in_user_namespace, is_root};
 use crate::oci::plan::testing::{request, run};
 
 #[test]
 fn a_read_only_root_has_writable_mounts() {
+    if !has_busybox() {
+        return;
+    }
     let root = tempfile::tempdir().unwrap();
     let spec = boxed(root.path(), "touch /x /tmp/x; ls -d /tmp/x; touch /dev/x; ls /dev/x", |value| {
         in_user_namespace(value);
@@ -26,6 +29,9 @@ fn a_read_only_root_has_writable_mounts() {
 
 #[test]
 fn read_only_paths_are_read_only_with_all_below_and_may_be_missing() {
+    if !has_busybox() {
+        return;
+    }
     let root = tempfile::tempdir().unwrap();
     fs::create_dir_all(root.path().join("data/below")).unwrap();
     fs::write(root.path().join("file"), "content").unwrap();
@@ -42,6 +48,9 @@ fn read_only_paths_are_read_only_with_all_below_and_may_be_missing() {
 
 #[test]
 fn masked_directories_share_one_empty_file_system() {
+    if !has_busybox() {
+        return;
+    }
     let root = tempfile::tempdir().unwrap();
     for name in ["a", "b", "c"] {
         fs::create_dir(root.path().join(name)).unwrap();
@@ -58,6 +67,9 @@ fn masked_directories_share_one_empty_file_system() {
 
 #[test]
 fn mount_events_spread_as_the_configuration_says() {
+    if !has_busybox() {
+        return;
+    }
     if !is_root() {
         return;
     }
@@ -87,6 +99,9 @@ fn mount_events_spread_as_the_configuration_says() {
 
 #[test]
 fn a_shared_mount_says_so_and_others_do_not() {
+    if !has_busybox() {
+        return;
+    }
     if !is_root() {
         return;
     }
@@ -102,6 +117,9 @@ fn a_shared_mount_says_so_and_others_do_not() {
 
 #[test]
 fn without_pivot_root_the_root_is_the_same() {
+    if !has_busybox() {
+        return;
+    }
     if !is_root() {
         return;
     }
