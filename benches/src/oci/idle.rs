@@ -48,7 +48,7 @@ pub(super) fn measure(stage: &Stage, name: &str, subject: &dyn Subject, crowd: C
         return Err("no container".into());
     };
     let host_kib = (as_f64(before) - as_f64(after)) / as_f64(u64::try_from(crowd.count).unwrap_or(1));
-    let mut row = sample::row(name, summary, Vec::new());
+    let mut row = sample::row(name, summary, subject.lacks());
     row.private_kib = Some(private);
     row.many = Some(Many { first_us, last_us, host_kib });
     Ok(row)

@@ -118,7 +118,7 @@ fn sampled(
     for (name, subject) in present {
         let most = runs::Memory::default();
         match runs::prepare(stage, case, *subject, &most) {
-            Ok(runner) => contenders.push(Contender { name, lacks: Vec::new(), runner }),
+            Ok(runner) => contenders.push(Contender { name, lacks: subject.lacks(), runner }),
             Err(skip) => outcome.skipped.push(Skipped::subject(name, skip)),
         }
         memories.push((name, most));

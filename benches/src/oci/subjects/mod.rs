@@ -25,6 +25,11 @@ pub(super) const FLOORS: [&str; 2] = ["floor", "floor-library"];
 
 /// A way to have containers.
 pub(super) trait Subject: fmt::Debug {
+    /// What of the configuration it leaves undone on this host.
+    fn lacks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What runs the container of a bundle, again and again, from its creation until it is deleted.
     fn runner(&self, stage: &Stage, bundle: &Bundle) -> Result<Box<dyn Runner>, Error>;
 

@@ -23,23 +23,32 @@ use crate::workload::EXIT;
 #[derive(Debug)]
 pub(super) struct Program {
     path: PathBuf,
-    /// Where it keeps its state.
-    root: PathBuf,
+    /// Where it keeps its state, and how.
+    global: Vec<OsString>,
     fence: Fence,
+    /// What it does not do in this way.
+    lacks: Option<&'static str>,
 }
 
+/// For crun where it may not attach rules for devices: no cgroup at all.
+const DISABLED: &str = "--cgroup-manager=disabled";
+
 impl Program {
-    /// Tries the host as it is, then a mount namespace with a pure cgroup2 hierarchy, and keeps the first in which a
-    /// container ran.
+    /// Tries the host as it is, then a mount namespace with a pure cgroup2 hierarchy, then without cgroups where there is a
+    /// flag for that, and keeps the first way in which a container ran.
     pub(super) fn find_way(stage: &Stage, path: PathBuf, limit: Duration) -> Result<Program, Skip> {
-        let mut places = vec![None];
-        if let Ok(mounts) = peers::cgroup2_only() {
-            places.push(Some(Arc::new(mounts)));
+        let mut ways = vec![(None, None)];
+        if let Ok(mounts) = peers::cgroup2_only().map(Arc::new) {
+            ways.push((Some(Arc::clone(&mounts)), None));
+            if path.ends_with("crun") {
+                ways.push((Some(mounts), Some("no cgroup")));
+            }
         }
         let mut refusal = Skip::from("no way tried");
-        for mounts in places {
-            let root = stage.folder("state")?;
-            let program = Program { path: path.clone(), root, fence: Fence { limit, mounts } };
+        for (mounts, lacks) in ways {
+            let mut global = words([&"--root", &stage.folder("state")?]);
+            global.extend(lacks.map(|_| DISABLED.into()));
+            let program = Program { path: path.clone(), global, fence: Fence { limit, mounts }, lacks };
             match program.attempt(stage) {
                 Ok(()) => return Ok(program),
                 Err(error) => refusal = error.into(),
@@ -71,8 +80,7 @@ impl Program {
 
     /// The line of a command.
     fn line(&self, command: &[OsString], output: Option<File>) -> Result<Launcher, Error> {
-        let global = words([&"--root", &self.root]);
-        peers::line(&self.path, &[&global[..], command].concat(), output, self.fence.clone())
+        peers::line(&self.path, &[&self.global[..], command].concat(), output, self.fence.clone())
     }
 
     fn whole(&self, bundle: &Bundle, output: Option<File>) -> Result<Whole, Error> {
@@ -83,6 +91,10 @@ impl Program {
 }
 
 impl Subject for Program {
+    fn lacks(&self) -> Vec<String> {
+        self.lacks.into_iter().map(str::to_owned).collect()
+    }
+
     fn runner(&self, _: &Stage, bundle: &Bundle) -> Result<Box<dyn Runner>, Error> {
         Ok(Box::new(self.whole(bundle, None)?))
     }
