@@ -20,7 +20,7 @@ pub(super) struct Crowd {
 
 impl Crowd {
     pub(super) fn new(quick: bool) -> Crowd {
-        if quick { Crowd { count: 20, edge: 5 } } else { Crowd { count: 500, edge: 20 } }
+        if quick { Crowd { count: 12, edge: 4 } } else { Crowd { count: 500, edge: 20 } }
     }
 }
 

@@ -10,9 +10,12 @@ use cofferdam::oci::{Spec, default_spec, to_json};
 use nix::errno::Errno;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{AccessFlags, access};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+use tempfile::TempDir;
 
 use super::left;
 use crate::Error;
@@ -54,6 +57,8 @@ pub(super) struct Bundle {
 #[derive(Debug)]
 pub(super) struct Stage {
     files: stage::Stage,
+    /// Where state directories are made.
+    state: TempDir,
     /// The configuration that each bundle has, but for names.
     spec: Spec,
     serial: AtomicU32,
@@ -81,7 +86,7 @@ impl Stage {
         let idle = files.root().join(IDLE);
         let what = format!("write {}", idle.display());
         workload::install(&idle, &workload::idle()).map_err(Error::io(what))?;
-        Ok(Stage { spec: spec(files.root()), files, serial: AtomicU32::new(0), ended })
+        Ok(Stage { spec: spec(files.root()), files, state: state()?, serial: AtomicU32::new(0), ended })
     }
 
     /// The root file system of all containers.
@@ -89,9 +94,11 @@ impl Stage {
         self.files.root()
     }
 
-    /// A new folder.
-    pub(super) fn folder(&self, name: &str) -> Result<PathBuf, Error> {
-        self.files.folder(name)
+    /// A new state directory.
+    pub(super) fn state(&self) -> Result<PathBuf, Error> {
+        let path = self.state.path().join(self.serial.fetch_add(1, Ordering::Relaxed).to_string());
+        fs::create_dir(&path).map_err(Error::io(format!("make {}", path.display())))?;
+        Ok(path)
     }
 
     /// A new file without a name.
@@ -134,6 +141,17 @@ impl Drop for Stage {
         // The net below a run that ends in an error, which is reported already.
         drop(self.sweep());
     }
+}
+
+/// In memory, as where runtimes have their state, if there is a file system like that.
+fn state() -> Result<TempDir, Error> {
+    let in_memory = |path: &&str| {
+        statfs(*path).is_ok_and(|it| it.filesystem_type() == TMPFS_MAGIC)
+            && access(*path, AccessFlags::W_OK).is_ok()
+    };
+    let parent =
+        ["/run", "/dev/shm"].into_iter().find(in_memory).map_or_else(std::env::temp_dir, PathBuf::from);
+    TempDir::with_prefix_in("cofferdam-bench-", parent).map_err(Error::io("make a directory for state"))
 }
 
 /// The default configuration of a bundle, without a terminal.

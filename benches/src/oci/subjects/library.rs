@@ -21,7 +21,7 @@ impl Library {
 
     /// Containers are kept in a directory.
     pub(super) fn with_state(stage: &Stage) -> Result<Library, Error> {
-        Ok(Library(Runtime::new(stage.folder("state")?)))
+        Ok(Library(Runtime::new(stage.state()?)))
     }
 
     fn embedded(&self, bundle: &Bundle) -> Embedded {

@@ -46,7 +46,7 @@ impl Program {
         }
         let mut refusal = Skip::from("no way tried");
         for (mounts, lacks) in ways {
-            let mut global = words([&"--root", &stage.folder("state")?]);
+            let mut global = words([&"--root", &stage.state()?]);
             global.extend(lacks.map(|_| DISABLED.into()));
             let program = Program { path: path.clone(), global, fence: Fence { limit, mounts }, lacks };
             match program.attempt(stage) {
