@@ -33,10 +33,9 @@ pub(super) fn measure(stage: &Stage, name: &str, subject: &dyn Subject, crowd: C
     let before = memory::available_kib()?;
     let times = make(stage, &mut idle)?;
     let after = memory::available_kib()?;
-    let mut private = 0;
-    for one in &idle {
-        private = private.max(memory::private_kib(one.pid()?)?);
-    }
+    let private: Result<Vec<u64>, Error> = idle.iter().map(|one| memory::private_kib(one.pid()?)).collect();
+    let mut private = private?;
+    private.sort_unstable();
     // The last ones first, as none depends on another.
     while let Some(mut one) = idle.pop() {
         one.delete(true)?;
@@ -49,7 +48,7 @@ pub(super) fn measure(stage: &Stage, name: &str, subject: &dyn Subject, crowd: C
     };
     let host_kib = (as_f64(before) - as_f64(after)) / as_f64(u64::try_from(crowd.count).unwrap_or(1));
     let mut row = sample::row(name, summary, subject.lacks());
-    row.private_kib = Some(private);
+    row.private_kib = private.get(private.len() / 2).copied();
     row.many = Some(Many { first_us, last_us, host_kib });
     Ok(row)
 }
