@@ -43,7 +43,7 @@ pub struct Row {
     pub calls: Option<String>,
     /// The most memory at once, where a subject is a process of its own, in KiB.
     pub peak_rss_kib: Option<u64>,
-    /// The most memory of a container that nobody shares, in KiB.
+    /// The memory of a container that nobody shares, in KiB.
     pub private_kib: Option<u64>,
     /// What many containers at once cost.
     pub many: Option<Many>,
