@@ -101,9 +101,27 @@ impl Root {
             Err(Errno::EXIST) => return Err(exists()),
             Err(errno) => return Err(Error::path("state of the container", self.path.join(id))(errno)),
         }
-        let entry = self.entry(id)?.ok_or_else(exists)?;
-        let lock = entry.lock()?;
-        Ok((entry, lock))
+        let fd = match openat(&self.fd, id, DIRECTORY, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(errno) => {
+                self.give_back(id);
+                return Err(Error::path("state of the container", self.path.join(id))(errno));
+            }
+        };
+        let entry = Entry { path: self.path.join(id), id: id.to_owned(), root: self, fd };
+        match entry.lock() {
+            Ok(lock) => Ok((entry, lock)),
+            Err(error) => {
+                entry.root.give_back(id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes a name that was taken and cannot be used, as for want of descriptors.
+    fn give_back(&self, id: &str) {
+        // It is empty, or somebody else's by now; what failed before is what counts.
+        unlinkat(&self.fd, id, AtFlags::REMOVEDIR).unwrap_or_default();
     }
 
     /// The directory of a container; `None` if there is none.

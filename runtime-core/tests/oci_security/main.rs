@@ -1,0 +1,17 @@
+//! What has gone wrong in other runtimes, and what a hostile root, a wrong configuration and a host that runs short of
+//! something could do. Each test of a public weakness has its number in its name; SECURITY.md lists all of them.
+#![cfg(feature = "oci")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod fixture;
+mod identity;
+mod kernel;
+mod lengths;
+mod names;
+mod paths;
+mod program;
+mod races;
+mod shortage;
+mod values;
