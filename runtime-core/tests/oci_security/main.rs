@@ -1,6 +1,7 @@
 //! What has gone wrong in other runtimes, and what a hostile root, a wrong configuration and a host that runs short of
 //! something could do. Each test of a public weakness has its number in its name; SECURITY.md lists all of them.
 #![cfg(feature = "oci")]
+#![allow(clippy::unwrap_used, reason = "tests share what they do with roots")]
 
 #[path = "../common/mod.rs"]
 mod common;

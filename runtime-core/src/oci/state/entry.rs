@@ -281,6 +281,15 @@ impl Entry {
 
     /// Removes it with all that is in it. The record goes last, so that a removal that was interrupted can be repeated.
     pub(crate) fn remove(&self, _: &Lock) -> Result<()> {
+        // For want of descriptors it may have got no record, and could not be read now either.
+        if !self.has(STATE) {
+            for name in [NEW_STATE, NEW_PIECES, PIECES] {
+                self.remove_file(name)?;
+            }
+            if unlinkat(&self.root.fd, &self.id, AtFlags::REMOVEDIR).is_ok() {
+                return Ok(());
+            }
+        }
         empty(self.fd.as_fd(), &[STATE], 8).map_err(self.failed("."))?;
         empty(self.fd.as_fd(), &[], 8).map_err(self.failed("."))?;
         match unlinkat(&self.root.fd, &self.id, AtFlags::REMOVEDIR) {
