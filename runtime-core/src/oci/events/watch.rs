@@ -111,7 +111,8 @@ impl Events {
                 return Ok(None);
             }
             let left = self.next.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            // The end is seen as well where looking takes longer than the interval.
+            if left.is_zero() && !self.wait(Duration::ZERO)? {
                 return self.tick();
             }
             self.ended = self.wait(left)?;
