@@ -76,7 +76,9 @@ fn memory_is_limited_protected_and_swapped_as_said() {
 #[test]
 fn on_v1_memory_has_more_settings() {
     require!(is_root() && busybox().is_some(), "root and a static busybox");
-    require!(version(Controller::Memory) == Some(Version::V1), "the memory controller of v1");
+    if version(Controller::Memory) != Some(Version::V1) {
+        return println!("skipped: needs the memory controller of v1");
+    }
     let bundle = created(json!({ "memory": {
         "limit": 67_108_864, "swappiness": 7, "disableOOMKiller": true, "useHierarchy": true, "kernelTCP": 16_777_216,
     } }));
@@ -144,7 +146,9 @@ fn processors_are_shared_limited_and_chosen_as_said() {
 #[test]
 fn real_time_is_given_on_v1() {
     require!(is_root() && busybox().is_some(), "root and a static busybox");
-    require!(Path::new("/sys/fs/cgroup/cpu/cpu.rt_runtime_us").exists(), "groups of real-time processes");
+    if !Path::new("/sys/fs/cgroup/cpu/cpu.rt_runtime_us").exists() {
+        return println!("skipped: needs groups of real-time processes");
+    }
     let bundle = created(json!({ "cpu": { "realtimeRuntime": 20_000, "realtimePeriod": 500_000 } }));
     assert_eq!(read(&bundle, "cpu.rt_runtime_us"), "20000");
     assert_eq!(read(&bundle, "cpu.rt_period_us"), "500000");
@@ -203,8 +207,8 @@ fn weights_of_disks_are_set_where_a_scheduler_has_them() {
         Some(name) => {
             with.create("box").unwrap_or_else(|error| panic!("{error}"));
             let value = read(&with, name);
-            // The default weight of v2 is 100, and that of v1 500, where bfq has 100 on both.
-            let expected = if name == "io.weight" { "default 1909" } else { "200" };
+            // On v2 without bfq it is converted.
+            let expected = if name == "io.weight" { "default 1920" } else { "200" };
             assert!(value.ends_with(expected), "{name}: {value}");
         }
         None => {
