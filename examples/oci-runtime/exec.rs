@@ -5,8 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use cofferdam::oci::{Config, Container, ExecOptions};
-use oci_spec::runtime::{Box as Size, BoxBuilder, Capabilities, LinuxCapabilities, Process, User};
+use cofferdam::oci::{Config, Container, ExecOptions, add_capabilities};
+use oci_spec::runtime::{Box as Size, BoxBuilder, Process, User};
 
 use crate::args::Exec;
 use crate::create::check_console;
@@ -95,7 +95,7 @@ fn process(container: &Container, options: &Exec) -> Result<Process, Failure> {
         process.set_no_new_privileges(Some(true));
     }
     user(&mut process, options);
-    capabilities(&mut process, options);
+    add_capabilities(&mut process, &options.cap);
     Ok(process)
 }
 
@@ -112,33 +112,6 @@ fn user(process: &mut Process, options: &Exec) {
         groups.extend(&options.additional_gids);
         process.user_mut().set_additional_gids(Some(groups));
     }
-}
-
-/// Not inheritable and not ambient: these would go on to programs that the program executes.
-fn capabilities(process: &mut Process, options: &Exec) {
-    if options.cap.is_empty() {
-        return;
-    }
-    let more = |set: &Option<Capabilities>| {
-        let mut set = set.clone().unwrap_or_default();
-        set.extend(&options.cap);
-        Some(set)
-    };
-    let mut sets = process.capabilities().clone().unwrap_or_else(none);
-    sets.set_bounding(more(sets.bounding()));
-    sets.set_effective(more(sets.effective()));
-    sets.set_permitted(more(sets.permitted()));
-    process.set_capabilities(Some(sets));
-}
-
-fn none() -> LinuxCapabilities {
-    let mut sets = LinuxCapabilities::default();
-    sets.set_bounding(None);
-    sets.set_effective(None);
-    sets.set_permitted(None);
-    sets.set_inheritable(None);
-    sets.set_ambient(None);
-    sets
 }
 
 /// A file of a configuration's size at most; the reader of the document says if it is larger.

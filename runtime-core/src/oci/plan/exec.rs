@@ -12,7 +12,7 @@ use crate::oci::Result;
 use crate::prepare::{Draft, Kinds, Prepared};
 use crate::start::Streams;
 use crate::target::Target;
-use crate::{Capability, Location, Namespaces, Open, Step};
+use crate::{Location, Namespaces, Open, Step};
 
 /// A process to be planned.
 #[derive(Clone, Debug)]
@@ -132,9 +132,4 @@ fn completed(request: &ExecRequest<'_>) -> Process {
         process.set_exec_cpu_affinity(own.exec_cpu_affinity().clone());
     }
     process
-}
-
-/// Gives a process more capabilities. They are never inheritable: a program that it starts gets no more than its files say.
-pub(crate) fn add_capabilities(process: &mut Process, added: &[Capability]) -> Result<()> {
-    process::add_capabilities(process, added)
 }

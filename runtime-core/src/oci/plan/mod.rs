@@ -17,8 +17,9 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use exec::{ExecRequest, add_capabilities, exec};
+pub(crate) use exec::{ExecRequest, exec};
 pub(crate) use filesystem::mount_options;
+pub use process::add_capabilities;
 pub(crate) use request::{CgroupHierarchy, CgroupView, Request};
 pub(crate) use spaces::Spaces;
 

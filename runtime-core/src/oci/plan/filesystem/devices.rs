@@ -11,7 +11,7 @@ use super::calls::{chown, link, node, remove};
 use super::destination::clean;
 use super::view::View;
 use crate::oci::{Error, Result};
-use crate::{Attributes, Device, Expected, FileKind, Location, Mount, Open, Slot, Step, TargetKind, own};
+use crate::{Attributes, Device, Expected, FileKind, Location, Mount, Open, Slot, Step, own};
 
 /// A node that the container has.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,26 +25,22 @@ pub(super) fn sets(process: &Process) -> Result<Capabilities> {
     Ok(Capabilities { ambient, ..wanted })
 }
 
-/// Adds to what the process may use, and not to what it hands on.
-pub(in crate::oci::plan) fn add(process: &mut Process, added: &[Capability]) -> Result<()> {
-    let mut sets = process.capabilities().clone().unwrap_or_else(none);
-    for one in added {
-        let text = one.to_string();
-        let name = text.strip_prefix("CAP_").unwrap_or(&text).parse();
-        let name: oci_spec::runtime::Capability = name.map_err(|_| {
-            Error::config("process.capabilities", format!("{one} is not a capability of the specification"))
-        })?;
-        let with = |set: &Option<Names>| {
-            let mut set = set.clone().unwrap_or_default();
-            set.insert(name);
-            Some(set)
-        };
-        let (bounding, permitted, effective) =
-            (with(sets.bounding()), with(sets.permitted()), with(sets.effective()));
-        sets.set_bounding(bounding).set_permitted(permitted).set_effective(effective);
+/// Gives a process more capabilities, as `exec --cap` does: in the bounding, permitted and effective set. They are neither
+/// inheritable nor ambient, so a program that it executes gets no more than the file of that says.
+pub fn add_capabilities(process: &mut Process, added: &[oci_spec::runtime::Capability]) {
+    if added.is_empty() {
+        return;
     }
+    let more = |set: &Option<Names>| {
+        let mut set = set.clone().unwrap_or_default();
+        set.extend(added);
+        Some(set)
+    };
+    let mut sets = process.capabilities().clone().unwrap_or_else(none);
+    let (bounding, permitted, effective) =
+        (more(sets.bounding()), more(sets.permitted()), more(sets.effective()));
+    sets.set_bounding(bounding).set_permitted(permitted).set_effective(effective);
     process.set_capabilities(Some(sets));
-    Ok(())
 }
 
 fn none() -> LinuxCapabilities {

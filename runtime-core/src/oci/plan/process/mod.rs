@@ -16,7 +16,8 @@ use crate::oci::{Error, Result};
 use crate::prepare::{Draft, may};
 use crate::{Argument, Namespaces, RawCall, Slot, Step};
 
-pub(super) use capabilities::{add as add_capabilities, last as capabilities_at_last};
+pub use capabilities::add_capabilities;
+pub(super) use capabilities::last as capabilities_at_last;
 pub(super) use home::in_root as home_in;
 pub(super) use identity::become_root;
 pub(super) use resources::{lifted as lifted_limits, raise as raise_limits};

@@ -77,7 +77,7 @@ fn cve_2022_29162_capabilities_that_are_added_are_not_inheritable() {
     let mut process = process("grep -E 'Cap(Inh|Prm|Eff|Bnd|Amb)' /proc/self/status", |value| {
         value["capabilities"] = json!({});
     });
-    add_capabilities(&mut process, &["CAP_NET_RAW".parse().unwrap()]).unwrap();
+    add_capabilities(&mut process, &["NET_RAW".parse().unwrap()]);
     let (none, set) = ("0000000000000000", "0000000000002000");
     assert_eq!(
         inside(&container, &process).unwrap(),
