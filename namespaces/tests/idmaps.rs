@@ -177,7 +177,9 @@ fn helpers_write_for_an_ordinary_user() {
             skip!("/etc/subuid or /etc/subgid is not there: {error}");
         }
         let copy = dir.path().join("test");
-        std::fs::copy(std::env::current_exe().expect("test binary"), &copy).expect("copy");
+        // Not by this process: a child of another thread could hold the copy open for writing, which makes it busy.
+        let binary = std::env::current_exe().expect("test binary");
+        assert!(std::process::Command::new("cp").arg(binary).arg(&copy).status().expect("cp").success());
         let mut command = std::process::Command::new(copy);
         command.args(["helpers_write_for_an_ordinary_user", "--exact", "--nocapture"]);
         let status = command.env(INNER, "1").uid(65534).gid(65534).current_dir("/").status().expect("start");

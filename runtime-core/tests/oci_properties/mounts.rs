@@ -1,51 +1,59 @@
 //! Options of mounts, each class as the kernel shows it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::common::bundle::busybox;
 use super::common::{can_isolate, is_root};
 use super::inside;
 use crate::require;
 
-/// The attributes of a mount and the flags of its file system.
-fn shown(entry: &Value) -> (Vec<String>, Vec<String>) {
-    let text = inside("grep ' /tmp/x ' /proc/self/mountinfo | head -n 1", |config| {
+/// The attributes of mounts and the flags of their file systems, of a tmpfs with each of these options, all in one
+/// container.
+fn tmpfs(options: &[Vec<&str>]) -> Vec<(Vec<String>, Vec<String>)> {
+    let text = inside("grep ' /tmp/x' /proc/self/mountinfo", |config| {
         let mounts = config["mounts"].as_array_mut().expect("a list");
         // The root is read-only: what is mounted needs a place.
         mounts.push(json!({ "destination": "/tmp", "type": "tmpfs", "source": "tmpfs" }));
-        mounts.push(entry.clone());
+        for (index, options) in options.iter().enumerate() {
+            let destination = format!("/tmp/x{index}");
+            mounts.push(
+                json!({ "destination": destination, "type": "tmpfs", "source": "name", "options": options }),
+            );
+        }
     });
     let words = |part: &str| part.split(',').map(str::to_owned).collect();
-    let fields: Vec<&str> = text.split_whitespace().collect();
-    (words(fields[5]), words(fields.last().expect("fields")))
-}
-
-fn tmpfs(options: &[&str]) -> (Vec<String>, Vec<String>) {
-    shown(&json!({ "destination": "/tmp/x", "type": "tmpfs", "source": "name", "options": options }))
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let all: Vec<_> = lines.map(|fields| (words(fields[5]), words(fields.last().expect("fields")))).collect();
+    assert_eq!(all.len(), options.len(), "{text}");
+    all
 }
 
 #[test]
 fn every_attribute_is_set_and_its_opposite_takes_it_back() {
     require!(busybox().is_some() && can_isolate(), "a static busybox and namespaces");
-    for (set, clear, shown) in [
-        ("ro", "rw", "ro"),
-        ("nosuid", "suid", "nosuid"),
-        ("nodev", "dev", "nodev"),
-        ("noexec", "exec", "noexec"),
-        ("noatime", "atime", "noatime"),
-        ("nodiratime", "diratime", "nodiratime"),
-        ("nosymfollow", "symfollow", "nosymfollow"),
+    let mut cases = Vec::new();
+    for (set, clear) in [
+        ("ro", "rw"),
+        ("nosuid", "suid"),
+        ("nodev", "dev"),
+        ("noexec", "exec"),
+        ("noatime", "atime"),
+        ("nodiratime", "diratime"),
+        ("nosymfollow", "symfollow"),
+        // Those for trees.
+        ("rro", "rrw"),
+        ("rnosuid", "rsuid"),
+        ("rnodev", "rdev"),
+        ("rnoexec", "rexec"),
+        ("rnoatime", "ratime"),
+        ("rnodiratime", "rdiratime"),
+        ("rnosymfollow", "rsymfollow"),
     ] {
-        for prefix in ["", "r"] {
-            // Those for trees have an `r` before them.
-            let (set, clear) = (format!("{prefix}{set}"), format!("{prefix}{clear}"));
-            let has = |options: &[&str]| tmpfs(options).0.iter().any(|word| word == shown);
-            assert!(has(&[&set]), "{set}");
-            assert!(!has(&[&set, &clear]), "{set},{clear}");
-            assert!(has(&[&clear, &set]), "{clear},{set}");
-        }
+        let word = set.strip_prefix('r').filter(|rest| rest.starts_with('n') || *rest == "ro").unwrap_or(set);
+        cases.push((vec![set], word, true));
+        cases.push((vec![set, clear], word, false));
+        cases.push((vec![clear, set], word, true));
     }
-    let relative = |options: &[&str]| tmpfs(options).0.contains(&"relatime".to_owned());
     for (options, expected) in [
         (["relatime"].as_slice(), true),
         (&["strictatime"], false),
@@ -57,24 +65,26 @@ fn every_attribute_is_set_and_its_opposite_takes_it_back() {
         (&["norelatime"], true),
         (&["defaults", "loud", "silent", "noiversion", "nolazytime", "nomand"], true),
     ] {
-        assert_eq!(relative(options), expected, "{options:?}");
+        cases.push((options.to_vec(), "relatime", expected));
+    }
+    let options: Vec<_> = cases.iter().map(|(options, ..)| options.clone()).collect();
+    for ((options, word, expected), (attributes, _)) in cases.iter().zip(tmpfs(&options)) {
+        assert_eq!(attributes.iter().any(|shown| shown == word), *expected, "{options:?}: {attributes:?}");
     }
 }
 
 #[test]
 fn flags_and_parameters_of_the_file_system_are_set() {
     require!(busybox().is_some() && can_isolate(), "a static busybox and namespaces");
-    for (options, expected) in [
-        (["sync"].as_slice(), "sync"),
-        (&["dirsync"], "dirsync"),
-        (&["lazytime"], "lazytime"),
-        (&["size=64k"], "size=64k"),
-        (&["mode=1770"], "mode=1770"),
-    ] {
-        let (_, flags) = tmpfs(options);
-        assert!(flags.iter().any(|word| word == expected), "{options:?}: {flags:?}");
+    let words = ["sync", "dirsync", "lazytime", "size=64k", "mode=1770", "async"];
+    let options: Vec<_> = words.iter().map(|word| vec![*word]).collect();
+    for (word, (_, flags)) in words.iter().zip(tmpfs(&options)) {
+        if *word == "async" {
+            assert!(!flags.contains(&"sync".to_owned()), "{flags:?}");
+        } else {
+            assert!(flags.iter().any(|shown| shown == word), "{word}: {flags:?}");
+        }
     }
-    assert!(!tmpfs(&["async"]).1.contains(&"sync".to_owned()));
 }
 
 #[test]

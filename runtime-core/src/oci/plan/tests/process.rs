@@ -41,7 +41,9 @@ fn limits_are_set_once_and_soft_below_hard() {
 #[test]
 fn root_gives_a_user_namespace_more_than_it_could_take_itself() {
     let may = crate::prepare::may(rustix::thread::CapabilitySet::SYS_RESOURCE).unwrap();
-    if !is_root() || !has("CAP_SYS_RESOURCE", may) {
+    // Root of many machines that are containers themselves may not.
+    if !is_root() || !may {
+        println!("skipped: needs CAP_SYS_RESOURCE");
         return;
     }
     let above = crate::limit::own("MSGQUEUE".parse().unwrap()).1 + 4096;
