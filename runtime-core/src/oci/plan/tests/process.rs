@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::build;
 use super::super::testing::{
-    as_anyone, busybox_root, has, has_busybox, in_user_namespace, is_root, output, refusal, request, run,
-    spec, with_root,
+    as_anyone, busybox_root, has_busybox, in_user_namespace, is_root, output, refusal, request, run, spec,
+    with_root,
 };
 
 /// What a shell command prints in a container with this change of `process`.
