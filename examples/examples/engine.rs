@@ -1,5 +1,5 @@
 //! An engine in a few lines: it keeps its own list of containers, runs them beside each other, and sees each end. Containers are
-//! values here, and nothing about them is on disk but their roots. As root, or as an ordinary user.
+//! values here, and nothing about them is on disk but their roots. Needs root, or user namespaces.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;

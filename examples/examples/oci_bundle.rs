@@ -1,5 +1,5 @@
-//! A bundle of the OCI runtime-spec is run: `oci_bundle DIRECTORY`. Without one it makes its own from a static busybox. As root,
-//! or as an ordinary user.
+//! A bundle of the OCI runtime-spec is run: `oci_bundle DIRECTORY`. Without one it makes its own from a static busybox.
+//! Needs root, or user namespaces.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
