@@ -158,8 +158,9 @@ fn a_cgroup_inside_is_joined_and_none_outside() {
         std::fs::create_dir(directory.join("inner")).unwrap();
         // On v1 nobody gets into a cgroup that has no processors.
         for file in ["cpuset.cpus", "cpuset.mems"] {
-            if let Ok(value) = std::fs::read_to_string(directory.join(file)) {
-                std::fs::write(directory.join("inner").join(file), value).unwrap();
+            let inner = directory.join("inner").join(file);
+            if inner.exists() {
+                std::fs::write(inner, std::fs::read(directory.join(file)).unwrap()).unwrap();
             }
         }
     }
