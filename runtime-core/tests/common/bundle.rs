@@ -52,10 +52,9 @@ impl Bundle {
         let mut config = serde_json::to_value(&spec).expect("json");
         config["process"]["terminal"] = json!(false);
         config["process"]["args"] = json!(["/bin/sh", "-c", script]);
-        config["linux"]["cgroupsPath"] = json!(format!("/cofferdam-test-{}", unique()));
-        if !uid.is_root() {
-            config["linux"].as_object_mut().expect("an object").remove("cgroupsPath");
-        }
+        // Of an ordinary user, below what is delegated.
+        let below = if uid.is_root() { "/" } else { "" };
+        config["linux"]["cgroupsPath"] = json!(format!("{below}cofferdam-test-{}", unique()));
         let runtime = Runtime::new(bundle.join("state"));
         Self { directory, config, runtime }
     }
