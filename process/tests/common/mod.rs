@@ -7,8 +7,12 @@ pub mod held;
 use std::fs;
 use std::io::Read;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
-use cofferdam_process::{BoxError, Error, Namespaces, Plan, Process, Rendezvous, Spawner, Stdio};
+use cofferdam_process::{
+    Attributes, BoxError, Error, Location, Mount, MountFlags, Namespaces, Plan, Process, Propagation,
+    Rendezvous, Slot, Spawner, Stdio, Step, TargetKind,
+};
 
 /// Skips the test with a reason, or fails it where everything is required.
 #[allow(unused_macros, reason = "not every test binary skips")]
@@ -133,4 +137,24 @@ pub fn children() -> String {
         all.push_str(&fs::read_to_string(task.path().join("children")).unwrap_or_default());
     }
     all
+}
+
+/// Makes mounts private and a directory of the host the root, with what a shell needs.
+pub fn rooted(plan: &mut Plan, directory: &Path) -> Slot {
+    let root = plan.slot("root");
+    let private =
+        Attributes { propagation: Some(Propagation::Private), recursive: true, ..Attributes::default() };
+    plan.namespaces |= Namespaces::MNT;
+    plan.steps.push(Step::MountAttributes { mount: Location::path("/"), attributes: private });
+    let mount = Mount::bind(Location::path(directory), false).target(None, "/", None).into_slot(root);
+    plan.steps.push(Step::Mount(mount));
+    for host in ["/bin", "/lib", "/lib64", "/usr"] {
+        if Path::new(host).exists() {
+            let bind = Mount::bind(Location::path(host), true)
+                .attributes(Attributes::set_recursive(MountFlags::RDONLY))
+                .target(Some(root), host, Some(TargetKind::Directory));
+            plan.steps.push(Step::Mount(bind));
+        }
+    }
+    root
 }
