@@ -23,6 +23,9 @@ fn config() -> Value {
     let options = ["nosuid", "noexec", "nodev", "relatime", "ro"];
     let cgroup =
         json!({ "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": options });
+    // Without it, runc's attempt to mount cgroup2 takes `nsdelegate` and the like from the host's mount.
+    let namespaces = value["linux"]["namespaces"].as_array_mut().unwrap();
+    namespaces.push(json!({ "type": "cgroup" }));
     let mounts = value["mounts"].as_array_mut().unwrap();
     mounts.retain(|mount| mount["destination"] != "/sys/fs/cgroup");
     mounts.push(cgroup);
@@ -57,6 +60,7 @@ fn the_files_of_the_default_bundle_are_those_that_runc_shows() {
     let root = tempfile::tempdir().unwrap();
     let ours = attempt(&boxed(root.path(), LOOK, |value| {
         value["mounts"] = config["mounts"].clone();
+        value["linux"]["namespaces"] = config["linux"]["namespaces"].clone();
         value["linux"]["maskedPaths"] = config["linux"]["maskedPaths"].clone();
         value["linux"]["readonlyPaths"] = config["linux"]["readonlyPaths"].clone();
     }));
