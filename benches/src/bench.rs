@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::Error;
-use crate::flags::Flags;
+use crate::flags::{Cases, Flags};
 use crate::outcome::Outcome;
 use crate::{json, plot, report};
 
@@ -21,37 +21,34 @@ pub(crate) struct About {
     pub(crate) timed: &'static str,
 }
 
-/// A case and its share of a run that must end in time, in parts.
-pub(crate) type Share<C> = (C, u32);
-
 /// A run of a bench, with its files made: a bad path is told at once.
 #[derive(Debug)]
-pub(crate) struct Bench<'a> {
+pub(crate) struct Bench<'a, C> {
     about: &'a About,
+    cases: Vec<C>,
     quick: bool,
     json: Option<json::Sink>,
     svg: Option<plot::Sink>,
 }
 
-impl<'a> Bench<'a> {
+impl<'a, C: Cases> Bench<'a, C> {
     /// Makes the files that were asked for.
-    pub(crate) fn new(about: &'a About, flags: &Flags) -> Result<Bench<'a>, Error> {
+    pub(crate) fn new(about: &'a About, flags: &Flags<C>) -> Result<Bench<'a, C>, Error> {
         let json = flags.json.as_deref().map(json::Sink::create).transpose()?;
         let svg = flags.svg.as_deref().map(plot::Sink::create).transpose()?;
-        Ok(Bench { about, quick: flags.quick, json, svg })
+        Ok(Bench { about, cases: flags.cases(), quick: flags.quick, json, svg })
     }
 
     /// Measures all cases and reports.
-    pub(crate) fn run<C: Copy>(
+    pub(crate) fn run(
         self,
-        cases: &[Share<C>],
         mut measure: impl FnMut(C, Option<Instant>) -> Result<Outcome, Error>,
     ) -> Result<(), Error> {
         let start = Instant::now();
         let mut outcomes = Vec::new();
-        for (done, (case, _)) in cases.iter().enumerate() {
+        for (done, case) in self.cases.iter().enumerate() {
             let left = QUICK.saturating_sub(start.elapsed());
-            let deadline = self.quick.then(|| Instant::now() + share(left, &cases[done..]));
+            let deadline = self.quick.then(|| Instant::now() + share(left, &self.cases[done..]));
             let outcome = measure(*case, deadline)?;
             report::print(&outcome);
             outcomes.push(outcome);
@@ -68,9 +65,9 @@ impl<'a> Bench<'a> {
 }
 
 /// What the first of `cases` may take of the time that is left for all of them.
-fn share<C>(left: Duration, cases: &[Share<C>]) -> Duration {
-    let all: u32 = cases.iter().map(|(_, weight)| weight).sum();
-    cases.first().map_or(left, |(_, weight)| left * *weight / all.max(1))
+fn share<C: Cases>(left: Duration, cases: &[C]) -> Duration {
+    let all: u32 = cases.iter().map(|case| case.weight()).sum();
+    cases.first().map_or(left, |case| left * case.weight() / all.max(1))
 }
 
 /// The exit code, after a line that says what went wrong.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::flags::Cases;
+
 /// A kind of namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the kernel's names")]
@@ -120,19 +122,6 @@ pub enum Case {
 }
 
 impl Case {
-    /// All, in the order in which they are run.
-    pub const ALL: [Case; 9] = [
-        Case::Bare,
-        Case::Namespaces,
-        Case::Network,
-        Case::User,
-        Case::Sandbox,
-        Case::Parent1,
-        Case::Parent4,
-        Case::Mounts,
-        Case::Threads,
-    ];
-
     /// Its name in the command line and in every output.
     pub fn name(self) -> &'static str {
         match self {
@@ -145,15 +134,6 @@ impl Case {
             Case::Parent4 => "parent-4GiB",
             Case::Mounts => "mounts-600",
             Case::Threads => "threads-8",
-        }
-    }
-
-    /// Its share of a run that must end in time, in parts: gigabytes are slow to touch and to fork.
-    pub(crate) fn weight(self) -> u32 {
-        match self {
-            Case::Bare => 1,
-            Case::Parent4 => 10,
-            _ => 3,
         }
     }
 
@@ -176,6 +156,19 @@ impl Case {
             Case::Mounts => Setting::Mounts(600),
             Case::Threads => Setting::Threads(8),
             _ => Setting::Plain,
+        }
+    }
+}
+
+impl Cases for Case {
+    const SUBJECTS: &'static [&'static str] = &crate::subjects::NAMES;
+
+    // Gigabytes are slow to touch and to fork.
+    fn weight(self) -> u32 {
+        match self {
+            Case::Bare => 1,
+            Case::Parent4 => 10,
+            _ => 3,
         }
     }
 }

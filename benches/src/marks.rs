@@ -7,18 +7,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::Error;
 use crate::outcome::{Outcome, Skipped};
+use crate::sample::Measure;
 use crate::subjects::Skip;
 
 /// A call that nobody else makes.
 const MARK: &str = "getppid";
+/// Runs before those that are counted, as in the measurement.
+const WARM_UP: u32 = 3;
 /// Runs that are counted.
-const RUNS: u32 = 20;
+pub(crate) const RUNS: u32 = 20;
 
 static ON: AtomicBool = AtomicBool::new(false);
 
-/// From now on marks are made.
-pub(crate) fn on() {
-    ON.store(true, Ordering::Relaxed);
+/// Runs so many times with marks, after a few times without.
+pub(crate) fn trace(runner: &mut dyn Measure, runs: u32) -> Result<(), Error> {
+    for run in 0..WARM_UP + runs {
+        if run == WARM_UP {
+            ON.store(true, Ordering::Relaxed);
+        }
+        runner.measure()?;
+    }
+    Ok(())
 }
 
 /// Makes a mark, if they are on.

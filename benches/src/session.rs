@@ -40,10 +40,10 @@ impl<'a> Session<'a> {
     /// Looks for the subjects.
     pub(crate) fn new(stage: Stage, args: &'a Args) -> Session<'a> {
         let limit = Duration::from_secs(if args.flags.quick { 2 } else { 10 });
-        let ours = subjects::ours().into_iter().filter(|subject| args.wants(subject.name()));
+        let ours = subjects::ours().into_iter().filter(|subject| args.flags.wants(subject.name()));
         let ours = ours.map(|subject| Entry { name: subject.name(), peer: false, subject: Ok(subject) });
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let peers = peers::find(&path, &stage, limit, |name| args.wants(name)).into_iter();
+        let peers = peers::find(&path, &stage, limit, |name| args.flags.wants(name)).into_iter();
         let peers = peers.map(|found| Entry { name: found.name, peer: true, subject: found.subject });
         let entries = ours.chain(peers).collect();
         Session { args, stage, entries }

@@ -65,8 +65,8 @@ pub(crate) fn in_own_process(case: Case, args: &Args, deadline: Option<Instant>)
     if args.flags.quick {
         command.arg("--quick");
     }
-    if !args.subject.is_empty() {
-        command.args(["--subject", &args.subject.join(",")]);
+    if !args.flags.subject.is_empty() {
+        command.args(["--subject", &args.flags.subject.join(",")]);
     }
     if let Some(deadline) = deadline {
         let left = deadline.saturating_duration_since(Instant::now()).as_millis();

@@ -29,8 +29,7 @@ pub fn main() -> ExitCode {
 fn outside(args: &Args) -> Result<(), Error> {
     let bench = Bench::new(&ABOUT, &args.flags)?;
     let mut session = Session::new(Stage::new()?, args);
-    let cases: Vec<_> = args.cases().into_iter().map(|case| (case, case.weight())).collect();
-    bench.run(&cases, |case, deadline| {
+    bench.run(|case, deadline| {
         let outcome = session.case(case, deadline);
         session.drop_hung(&outcome);
         Ok(outcome)
@@ -40,7 +39,7 @@ fn outside(args: &Args) -> Result<(), Error> {
 /// The measuring process of a case that needs mounts of its own.
 fn inside(args: &Args) -> Result<(), Error> {
     let deadline = args.budget_ms.map(|left| Instant::now() + Duration::from_millis(left));
-    let case = *args.case.first().ok_or_else(|| Error::Inner("no case".to_owned()))?;
+    let case = args.flags.one_case()?;
     let Setting::Mounts(count) = case.setting() else {
         return Err(Error::Inner(format!("{case} needs no process of its own")));
     };

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use cofferdam_image_spec::{Image, Platform, resolve_image, select};
+use messages::printable;
 use serde_json::{Value, json};
 
 use crate::args::{Args, Inspect};
@@ -37,7 +38,7 @@ fn text(name: Option<&str>, image: &Image) -> String {
     let mut line = |key: &str, value: &str| {
         if !value.is_empty() {
             // Writing to a string does not fail.
-            writeln!(text, "{key:<12}{}", output::printable(value)).unwrap_or_default();
+            writeln!(text, "{key:<12}{}", printable(value)).unwrap_or_default();
         }
     };
     line("name", name.unwrap_or_default());

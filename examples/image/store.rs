@@ -5,6 +5,7 @@ use std::io;
 use cofferdam_image_spec::{Damage, Source, Store, VerifyOptions};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
+use messages::printable;
 use serde_json::{Value, json};
 
 use crate::args::Args;
@@ -16,7 +17,7 @@ pub fn list(args: &Args) -> Result<u8, Failure> {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(["name", "digest", "own", "shared"]);
     for image in &usage.images {
-        let name = output::printable(image.name.as_deref().unwrap_or("-"));
+        let name = printable(image.name.as_deref().unwrap_or("-"));
         let sizes = [output::size(image.unique), output::size(image.shared)];
         table.add_row([&*name, image.digest.short(), &sizes[0], &sizes[1]]);
     }
@@ -51,7 +52,7 @@ pub fn verify(args: &Args, name: Option<&str>, deep: bool, repair: bool) -> Resu
     for Damage { what, name, error, removed, .. } in &report.damages {
         let removed = if *removed { ", removed" } else { "" };
         text.push('\n');
-        text.push_str(&output::printable(&format!("{what} {name}: {error}{removed}")));
+        text.push_str(&printable(&format!("{what} {name}: {error}{removed}")));
     }
     output::print(args, &json, &text)?;
     Ok(u8::from(!report.damages.is_empty()))

@@ -1,11 +1,11 @@
 //! What ends `cofferdam` itself: one line and an exit code.
 
-use std::error::Error as StdError;
 use std::fmt::Display;
 use std::io;
 
 use cofferdam::process::Error as ProcessError;
 use cofferdam::{Error, oci};
+use messages::{chain, line};
 
 /// The exit code for everything that goes wrong.
 pub const OWN: u8 = 1;
@@ -20,7 +20,7 @@ pub struct Failure {
 impl Failure {
     /// A failure of `cofferdam` itself.
     pub fn new(message: impl Display) -> Self {
-        Self { code: OWN, message: printable(&message.to_string()) }
+        Self { code: OWN, message: line(&message.to_string()) }
     }
 
     /// The same about some operation.
@@ -60,40 +60,4 @@ fn program(error: &oci::Error) -> Option<(&str, &'static str)> {
         _ => return None,
     };
     Some((program, why))
-}
-
-/// An error with its causes, each said once.
-pub fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
-}
-
-/// One line that does nothing to a terminal: errors can quote names from files.
-fn printable(message: &str) -> String {
-    let escape = |character: char| match character {
-        '\n' => " ".to_owned(),
-        control if control.is_control() => control.escape_debug().to_string(),
-        other => other.to_string(),
-    };
-    message.trim_end().chars().map(escape).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_is_one_line_of_text() {
-        let message = Failure::new("a\nb \u{1b}[2J\u{9b} \"c\"").message;
-        assert_eq!(message, "a b \\u{1b}[2J\\u{9b} \"c\"");
-    }
 }

@@ -1,6 +1,8 @@
 //! The cases: what is done with a cgroup.
 
 use super::place::Version;
+use super::subjects::NAMES;
+use crate::flags::Cases;
 
 /// One case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -22,9 +24,6 @@ pub(crate) const HERD: u32 = 100;
 pub(crate) const SLEEPERS: u32 = 4;
 
 impl Case {
-    /// All, in the order in which they are run.
-    pub const ALL: [Case; 4] = [Case::CreateLimitRemove, Case::AddProcess, Case::Statistics, Case::Kill];
-
     /// Its name in the command line and in every output.
     pub fn name(self) -> &'static str {
         match self {
@@ -33,11 +32,6 @@ impl Case {
             Case::Statistics => "statistics",
             Case::Kill => "kill-100",
         }
-    }
-
-    /// Its share of a run that must end in time, in parts.
-    pub(crate) fn weight(self) -> u32 {
-        if self == Case::Kill { 3 } else { 1 }
     }
 
     /// How many samples are taken where `asked` were asked for: a hundred processes take long to make.
@@ -52,5 +46,13 @@ impl Case {
             (Case::Statistics, Version::V1) => &["memory", "pids", "cpu", "cpuacct"],
             _ => &["memory", "pids", "cpu"],
         }
+    }
+}
+
+impl Cases for Case {
+    const SUBJECTS: &'static [&'static str] = &NAMES;
+
+    fn weight(self) -> u32 {
+        if self == Case::Kill { 3 } else { 1 }
     }
 }

@@ -4,7 +4,7 @@
 //! itself to see that it was done.
 
 mod args;
-mod case;
+pub(crate) mod case;
 mod place;
 mod prove;
 mod runs;
@@ -20,7 +20,6 @@ use clap::Parser;
 
 use crate::Error;
 use crate::bench::{self, About, Bench};
-use crate::flags;
 use crate::outcome::{Outcome, Skipped};
 use crate::sample::{self, Contender, Effort};
 use args::Args;
@@ -36,19 +35,21 @@ const ABOUT: About = About {
 /// Runs the bench with the arguments of this process.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    bench::exit(&ABOUT, if args.traced.is_some() { trace::traced(&args) } else { measured(&args) })
+    let done = match args.strace.traced {
+        Some(runs) => trace::traced(&args, runs),
+        None => measured(&args),
+    };
+    bench::exit(&ABOUT, done)
 }
 
 fn measured(args: &Args) -> Result<(), Error> {
     let bench = Bench::new(&ABOUT, &args.flags)?;
     let stage = Stage::new()?;
-    let cases: Vec<_> =
-        flags::chosen(Case::ALL, &args.case).into_iter().map(|case| (case, case.weight())).collect();
-    bench.run(&cases, |case, deadline| {
+    bench.run(|case, deadline| {
         let mut outcome = measure(&stage, args, case, deadline);
         stage.place.sweep()?;
         stage.watch()?;
-        if args.syscalls {
+        if args.strace.syscalls {
             trace::count(args, case, &mut outcome);
         }
         Ok(outcome)
@@ -59,7 +60,7 @@ fn measured(args: &Args) -> Result<(), Error> {
 /// Measures a case.
 fn measure(stage: &Stage, args: &Args, case: Case, deadline: Option<Instant>) -> Outcome {
     let (mut contenders, mut skipped) = (Vec::new(), Vec::new());
-    for name in subjects::NAMES.into_iter().filter(|name| flags::wants(&args.subject, name)) {
+    for name in args.flags.subjects() {
         match runs::prepare(stage, case, name) {
             Ok(runner) => contenders.push(Contender { name, lacks: Vec::new(), runner }),
             Err(skip) => skipped.push(Skipped::subject(name, skip)),

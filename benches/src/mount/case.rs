@@ -1,5 +1,8 @@
 //! The cases: how many layers there are.
 
+use super::subjects::NAMES;
+use crate::flags::Cases;
+
 /// One case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Case {
@@ -15,9 +18,6 @@ pub enum Case {
 }
 
 impl Case {
-    /// All, in the order in which they are run.
-    pub const ALL: [Case; 3] = [Case::One, Case::Ten, Case::Hundred];
-
     /// Its name in the command line and in every output.
     pub fn name(self) -> &'static str {
         match self {
@@ -35,4 +35,8 @@ impl Case {
             Case::Hundred => 100,
         }
     }
+}
+
+impl Cases for Case {
+    const SUBJECTS: &'static [&'static str] = &NAMES;
 }

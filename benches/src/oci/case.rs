@@ -1,6 +1,7 @@
 //! The cases: the parts of the life of a container.
 
-use super::subjects::FLOORS;
+use super::subjects::{FLOORS, NAMES};
+use crate::flags::Cases;
 
 /// One case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -26,18 +27,6 @@ pub enum Case {
 }
 
 impl Case {
-    /// All, in the order in which they are run.
-    pub const ALL: [Case; 8] = [
-        Case::Run,
-        Case::Create,
-        Case::Start,
-        Case::Delete,
-        Case::Exec,
-        Case::Parallel,
-        Case::CreatedMemory,
-        Case::Idle,
-    ];
-
     /// Its name in the command line and in every output.
     pub fn name(self) -> &'static str {
         match self {
@@ -52,15 +41,6 @@ impl Case {
         }
     }
 
-    /// Its share of a run that must end in time, in parts.
-    pub(crate) fn weight(self) -> u32 {
-        match self {
-            Case::CreatedMemory => 1,
-            Case::Run | Case::Create | Case::Start | Case::Delete | Case::Exec => 2,
-            Case::Parallel | Case::Idle => 4,
-        }
-    }
-
     /// How many samples are taken where `asked` were asked for.
     pub(crate) fn samples(self, asked: u32) -> u32 {
         match self {
@@ -72,5 +52,17 @@ impl Case {
     /// Whether a subject takes part: the floors know nothing but whole lives.
     pub(crate) fn has(self, subject: &str) -> bool {
         matches!(self, Case::Run | Case::Parallel) || !FLOORS.contains(&subject)
+    }
+}
+
+impl Cases for Case {
+    const SUBJECTS: &'static [&'static str] = &NAMES;
+
+    fn weight(self) -> u32 {
+        match self {
+            Case::CreatedMemory => 1,
+            Case::Run | Case::Create | Case::Start | Case::Delete | Case::Exec => 2,
+            Case::Parallel | Case::Idle => 4,
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! in them proves each run.
 
 mod args;
-mod case;
+pub(crate) mod case;
 mod idle;
 mod left;
 mod memory;
@@ -20,7 +20,6 @@ use clap::Parser;
 
 use crate::Error;
 use crate::bench::{self, About, Bench};
-use crate::flags;
 use crate::outcome::{Outcome, Skipped};
 use crate::sample::{self, Contender, Effort, Measure};
 use args::Args;
@@ -51,13 +50,13 @@ fn measured(args: &Args) -> Result<(), Error> {
     let bench = Bench::new(&ABOUT, &args.flags)?;
     let stage = Rc::new(Stage::new()?);
     let limit = Duration::from_secs(if args.flags.quick { 5 } else { 20 });
-    let wanted = subjects::NAMES.into_iter().filter(|name| flags::wants(&args.subject, name));
-    let mut entries: Vec<Entry> =
-        wanted.map(|name| subjects::find(&stage, name, args.program.as_deref(), limit)).collect();
+    let mut entries: Vec<Entry> = args
+        .flags
+        .subjects()
+        .map(|name| subjects::find(&stage, name, args.program.as_deref(), limit))
+        .collect();
     stage.sweep()?;
-    let cases: Vec<_> =
-        flags::chosen(Case::ALL, &args.case).into_iter().map(|case| (case, case.weight())).collect();
-    bench.run(&cases, |case, deadline| {
+    bench.run(|case, deadline| {
         let outcome = measure(&stage, args, case, &entries, deadline);
         stage.sweep()?;
         stage.watch()?;

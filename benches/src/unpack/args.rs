@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::case::Case;
-use super::subjects::NAMES;
 use crate::flags::Flags;
 
 const EXAMPLES: &str = "\
@@ -18,13 +17,7 @@ Examples (flags come after `--`; files are looked for relative to the folder `be
 pub struct Args {
     /// Those of all benches
     #[command(flatten)]
-    pub flags: Flags,
-    /// Run these cases only (repeat, or separate by commas)
-    #[arg(long, value_name = "CASE", value_enum, value_delimiter = ',', ignore_case = true)]
-    pub case: Vec<Case>,
-    /// Run these subjects only (repeat, or separate by commas); without `tar` there are no ratios to it
-    #[arg(long, value_name = "SUBJECT", value_delimiter = ',', value_parser = NAMES)]
-    pub subject: Vec<String>,
+    pub flags: Flags<Case>,
     /// The tar archive of the files that are unpacked; without it mmdebstrap makes one, once
     #[arg(long, value_name = "FILE")]
     pub rootfs: Option<PathBuf>,
@@ -37,20 +30,6 @@ pub struct Args {
 mod tests {
     use super::*;
     use clap::Parser;
-
-    #[test]
-    fn every_case_is_found_by_its_name() {
-        for case in Case::ALL {
-            let args = Args::try_parse_from(["layer_unpack", "--bench", "--case", case.name()]).unwrap();
-            assert_eq!(args.case, [case]);
-        }
-    }
-
-    #[test]
-    fn subjects_are_those_of_this_bench() {
-        assert!(Args::try_parse_from(["layer_unpack", "--subject", "tar,umoci"]).is_ok());
-        assert!(Args::try_parse_from(["layer_unpack", "--subject", "crun"]).is_err());
-    }
 
     #[test]
     fn the_child_is_told_what_to_do() {

@@ -1,5 +1,8 @@
 //! The cases: what an image is like.
 
+use super::subjects::NAMES;
+use crate::flags::Cases;
+
 /// One case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Case {
@@ -12,23 +15,12 @@ pub enum Case {
 }
 
 impl Case {
-    /// All, in the order in which they are run.
-    pub const ALL: [Case; 3] = [Case::OneLayer, Case::TwentyLayers, Case::BigLayer];
-
     /// Its name in the command line and in every output.
     pub fn name(self) -> &'static str {
         match self {
             Case::OneLayer => "one-layer",
             Case::TwentyLayers => "twenty-layers",
             Case::BigLayer => "big-layer",
-        }
-    }
-
-    /// Its share of a run that must end in time, in parts.
-    pub(crate) fn weight(self) -> u32 {
-        match self {
-            Case::OneLayer | Case::TwentyLayers => 3,
-            Case::BigLayer => 1,
         }
     }
 
@@ -48,5 +40,16 @@ impl Case {
     /// Whether a subject takes part.
     pub(crate) fn has(self, subject: &str) -> bool {
         self != Case::BigLayer || subject == "cofferdam"
+    }
+}
+
+impl Cases for Case {
+    const SUBJECTS: &'static [&'static str] = &NAMES;
+
+    fn weight(self) -> u32 {
+        match self {
+            Case::OneLayer | Case::TwentyLayers => 3,
+            Case::BigLayer => 1,
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 mod archive;
 mod args;
-mod case;
+pub(crate) mod case;
 mod child;
 mod input;
 mod layout;
@@ -26,7 +26,6 @@ use tempfile::TempDir;
 
 use crate::Error;
 use crate::bench::{self, About, Bench};
-use crate::flags;
 use crate::outcome::{Outcome, Skipped};
 use crate::sample::{self, Contender, Effort};
 use args::Args;
@@ -58,9 +57,7 @@ fn measured(args: &Args, cache: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(cache).map_err(Error::io(format!("make {}", cache.display())))?;
     let rootfs = input::rootfs(args.rootfs.as_deref(), cache)?;
     let directory = TempDir::with_prefix_in("layer_unpack-", cache).map_err(Error::io("make a directory"))?;
-    let chosen = flags::chosen(Case::ALL, &args.case);
-    let cases: Vec<_> = chosen.into_iter().map(|case| (case, case.weight())).collect();
-    bench.run(&cases, |case, deadline| measure(args, case, &rootfs, directory.path(), deadline))
+    bench.run(|case, deadline| measure(args, case, &rootfs, directory.path(), deadline))
 }
 
 /// What is mounted on the way, which podman does, nobody else sees.
@@ -81,8 +78,7 @@ fn measure(
     let input = Rc::new(input::make(case, rootfs, directory, args.flags.quick)?);
     let (mut contenders, mut skipped) = (Vec::new(), Vec::new());
     let mut peaks: Vec<(&str, Rc<Cell<u64>>)> = Vec::new();
-    let names = subjects::NAMES.into_iter().filter(|name| case.has(name));
-    for name in names.filter(|name| flags::wants(&args.subject, name)) {
+    for name in args.flags.subjects().filter(|name| case.has(name)) {
         match runs::prepare(name, &input, directory) {
             Ok((runner, peak)) => {
                 contenders.push(Contender { name, lacks: Vec::new(), runner: Box::new(runner) });
