@@ -1,5 +1,6 @@
 //! From a configuration to a plan: each section of the runtime-spec is a file that adds its steps. Nothing is done here;
-//! the host is only looked at.
+//! the host is only looked at. What must hold in any configuration, whatever the host, is looked at before: see
+//! [`validate`](super::validate). Errors here are of what the host has, or of values that cannot be put into a plan.
 //!
 //! The order is that of [`build`]. At the meetings the caller does what only it can do, see [`point`].
 

@@ -1,10 +1,9 @@
 //! Namespaces: which are made, which are joined, id maps, clocks.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use cofferdam_namespaces::{Error as NamespaceError, Namespace};
-use oci_spec::runtime::{Linux, LinuxIdMapping, LinuxNamespace, LinuxNamespaceType, LinuxTimeOffset};
+use oci_spec::runtime::{Linux, LinuxIdMapping, LinuxNamespace, LinuxNamespaceType};
 
 use super::{Request, Spaces, point};
 use crate::oci::{Error, Result};
@@ -34,7 +33,7 @@ pub(super) fn enter(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<Spac
     let way = Kinds {
         new,
         joined,
-        offsets: offsets(linux, new)?,
+        offsets: offsets(linux),
         oom_score_adjust: process.and_then(|process| process.oom_score_adj()),
         user,
     };
@@ -69,18 +68,11 @@ struct Listed {
 
 fn listed(linux: Option<&Linux>) -> Result<Listed> {
     let mut found = Listed { new: Namespaces::empty(), joined: Vec::new() };
-    let mut seen = Namespaces::empty();
     let list = linux.and_then(|linux| linux.namespaces().as_deref()).unwrap_or_default();
     for (index, entry) in list.iter().enumerate() {
         let kind = kind(entry);
-        let flag = Namespaces::from_bits(kind.flag());
-        if seen.contains(flag) {
-            let path = format!("linux.namespaces[{index}].type");
-            return Err(Error::config(path, format!("{:?} is listed twice", word(entry.typ()))));
-        }
-        seen |= flag;
         match entry.path().as_deref().filter(|path| !path.as_os_str().is_empty()) {
-            None => found.new |= flag,
+            None => found.new |= Namespaces::from_bits(kind.flag()),
             Some(path) => found.joined.extend(open(index, path, kind)?),
         }
     }
@@ -90,9 +82,6 @@ fn listed(linux: Option<&Linux>) -> Result<Listed> {
 /// A namespace by its path, opened once; none if it is the caller's own.
 fn open(index: usize, path: &Path, kind: Kind) -> Result<Option<Namespace>> {
     let wrong = |reason: String| Error::config(format!("linux.namespaces[{index}].path"), reason);
-    if !path.is_absolute() {
-        return Err(wrong(format!("{} is not absolute", path.display())));
-    }
     let namespace = Namespace::open_kind(path, kind).map_err(|error| wrong(error.to_string()))?;
     match Namespace::of_current(kind) {
         Ok(own) if own.identity() == namespace.identity() => Ok(None),
@@ -114,39 +103,11 @@ fn kind(entry: &LinuxNamespace) -> Kind {
     }
 }
 
-/// The specification's word.
-fn word(kind: LinuxNamespaceType) -> &'static str {
-    match kind {
-        LinuxNamespaceType::Mount => "mount",
-        LinuxNamespaceType::Cgroup => "cgroup",
-        LinuxNamespaceType::Uts => "uts",
-        LinuxNamespaceType::Ipc => "ipc",
-        LinuxNamespaceType::User => "user",
-        LinuxNamespaceType::Pid => "pid",
-        LinuxNamespaceType::Network => "network",
-        LinuxNamespaceType::Time => "time",
-    }
-}
-
 /// The id maps. A user namespace that is joined has its own, whatever is said here: engines say something all the same.
 fn maps(linux: Option<&Linux>, new: Namespaces) -> Result<Option<Maps>> {
     let uid = linux.and_then(|linux| linux.uid_mappings().as_deref()).unwrap_or_default();
     let gid = linux.and_then(|linux| linux.gid_mappings().as_deref()).unwrap_or_default();
-    let joins = linux
-        .and_then(|linux| linux.namespaces().as_deref())
-        .unwrap_or_default()
-        .iter()
-        .any(|entry| entry.typ() == LinuxNamespaceType::User);
-    let has_new = new.contains(Namespaces::USER);
-    for (path, given) in [("linux.uidMappings", uid), ("linux.gidMappings", gid)] {
-        if has_new && given.is_empty() {
-            return Err(Error::config(path, "is missing: a new user namespace needs it"));
-        }
-        if !joins && !given.is_empty() {
-            return Err(Error::config(path, "is set, but linux.namespaces has no user namespace"));
-        }
-    }
-    if !has_new {
+    if !new.contains(Namespaces::USER) {
         return Ok(None);
     }
     let (uid, gid) = (map("linux.uidMappings", uid)?, map("linux.gidMappings", gid)?);
@@ -170,35 +131,14 @@ fn map(path: &str, list: &[LinuxIdMapping]) -> Result<IdMap> {
 }
 
 /// Monotonic and boottime.
-fn offsets(linux: Option<&Linux>, new: Namespaces) -> Result<(ClockOffset, ClockOffset)> {
-    let (mut monotonic, mut boottime) = (ClockOffset::default(), ClockOffset::default());
-    let empty = HashMap::new();
-    let given = linux.and_then(|linux| linux.time_offsets().as_ref()).unwrap_or(&empty);
-    if !given.is_empty() && !new.contains(Namespaces::TIME) {
-        let reason = "is set, but linux.namespaces has no new time namespace";
-        return Err(Error::config("linux.timeOffsets", reason));
-    }
-    for (clock, offset) in given {
-        let place = match clock.as_str() {
-            "monotonic" => &mut monotonic,
-            "boottime" => &mut boottime,
-            _ => {
-                return Err(Error::config(
-                    "linux.timeOffsets",
-                    format!("{clock:?} is no clock of a time namespace"),
-                ));
-            }
-        };
-        *place = clock_offset(clock, offset)?;
-    }
-    Ok((monotonic, boottime))
-}
-
-fn clock_offset(clock: &str, offset: &LinuxTimeOffset) -> Result<ClockOffset> {
-    let nanoseconds = offset.nanosecs().unwrap_or(0);
-    if nanoseconds >= 1_000_000_000 {
-        let reason = format!("{nanoseconds} is not below 1000000000");
-        return Err(Error::config(format!("linux.timeOffsets.{clock}.nanosecs"), reason));
-    }
-    Ok(ClockOffset { seconds: offset.secs().unwrap_or(0), nanoseconds })
+fn offsets(linux: Option<&Linux>) -> (ClockOffset, ClockOffset) {
+    let given = linux.and_then(|linux| linux.time_offsets().as_ref());
+    let offset = |clock| {
+        let offset = given.and_then(|given| given.get(clock));
+        ClockOffset {
+            seconds: offset.and_then(|offset| offset.secs()).unwrap_or(0),
+            nanoseconds: offset.and_then(|offset| offset.nanosecs()).unwrap_or(0),
+        }
+    };
+    (offset("monotonic"), offset("boottime"))
 }

@@ -7,9 +7,6 @@ use crate::oci::{Error, Result};
 use crate::prepare::Draft;
 use crate::{Namespaces, Step, sysctl};
 
-/// The longest name that the kernel takes.
-const NAME_MAX: usize = 64;
-
 /// Names, kernel parameters, and in a new network namespace the loopback interface.
 pub(super) fn settings(draft: &mut Draft<'_>, request: &Request<'_>, spaces: &Spaces) -> Result<()> {
     let spec = request.spec;
@@ -39,12 +36,6 @@ fn name<'n>(path: &str, name: Option<&'n str>, spaces: &Spaces) -> Result<Option
             path,
             format!("{name:?} cannot be set without an uts namespace of its own"),
         ));
-    }
-    if name.len() > NAME_MAX {
-        return Err(Error::config(path, format!("{name:?} is longer than {NAME_MAX} bytes")));
-    }
-    if name.contains('\0') {
-        return Err(Error::config(path, format!("{name:?} contains a NUL byte")));
     }
     Ok(Some(name))
 }

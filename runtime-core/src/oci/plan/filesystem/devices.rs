@@ -112,9 +112,6 @@ fn wanted(view: &View<'_, '_>) -> Result<Vec<Wanted>> {
 fn of(index: usize, given: &LinuxDevice) -> Result<Wanted> {
     let wrong =
         |field: &str, reason: String| Error::config(format!("linux.devices[{index}].{field}"), reason);
-    if !given.path().is_absolute() {
-        return Err(wrong("path", format!("{} is not absolute", given.path().display())));
-    }
     let path = clean(given.path());
     if path.file_name().is_none() {
         return Err(wrong("path", format!("{} is no name of a file", given.path().display())));

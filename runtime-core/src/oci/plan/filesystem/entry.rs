@@ -93,9 +93,6 @@ impl Entry {
         })?;
         let at = |field: &str| format!("mounts[{index}].{field}");
         let destination = clean(given.destination());
-        if given.destination().as_os_str().is_empty() {
-            return Err(Error::config(at("destination"), "is empty"));
-        }
         if destination == Path::new("/") {
             let reason = format!("{} is the root itself", given.destination().display());
             return Err(Error::config(at("destination"), reason));

@@ -42,8 +42,6 @@ pub(super) fn of(
             }
             containers => containers,
         },
-        [[], _] => return Err(Error::config(at("uidMappings"), "is missing beside gidMappings")),
-        [_, []] => return Err(Error::config(at("gidMappings"), "is missing beside uidMappings")),
         own => own,
     };
     let ids = IdMapping::new(ranges(users), ranges(groups))

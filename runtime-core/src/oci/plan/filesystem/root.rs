@@ -38,9 +38,6 @@ impl Directory {
             return Err(Error::config("root", "is missing"));
         };
         let given = root.path();
-        if given.as_os_str().is_empty() {
-            return Err(Error::config("root.path", "is empty"));
-        }
         let path = request.bundle.join(given);
         let wrong = |errno: rustix::io::Errno| {
             let errno = crate::Errno::new(errno.raw_os_error());

@@ -15,10 +15,6 @@ pub(super) fn sets(process: &Process) -> Result<Capabilities> {
         inheritable: set("inheritable", given.inheritable())?,
         ambient: set("ambient", given.ambient())?,
     };
-    if let Some(extra) = without(wanted.effective, wanted.permitted).iter().next() {
-        let reason = format!("{extra} is not in process.capabilities.permitted, which it has to be");
-        return Err(Error::config("process.capabilities.effective", reason));
-    }
     // The kernel lets nothing be ambient that is not both; that others are left out is what existing runtimes do.
     let both = wanted.permitted.bits() & wanted.inheritable.bits();
     let ambient = CapabilitySet::from_bits(wanted.ambient.bits() & both);
@@ -82,10 +78,6 @@ fn known_to_kernel() -> u64 {
         Ok(last) if last < 63 => (1 << (last + 1)) - 1,
         _ => (1 << cofferdam_process::CAPABILITY_NAMES.len()) - 1,
     }
-}
-
-fn without(set: CapabilitySet, others: CapabilitySet) -> CapabilitySet {
-    CapabilitySet::from_bits(set.bits() & !others.bits())
 }
 
 fn set(name: &str, names: &Option<Names>) -> Result<CapabilitySet> {

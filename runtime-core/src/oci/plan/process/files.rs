@@ -74,22 +74,12 @@ pub(super) fn controlling_terminal(draft: &mut Draft<'_>, process: &Process) -> 
 }
 
 /// The working directory. If it is missing, it can be made, by who is root there.
-pub(super) fn directory(draft: &mut Draft<'_>, process: &Process, make: bool) -> Result<()> {
+pub(super) fn directory(draft: &mut Draft<'_>, process: &Process, make: bool) {
     let path = process.cwd();
-    if !path.is_absolute() {
-        return Err(Error::config(
-            "process.cwd",
-            format!("{:?} is not absolute", path.display().to_string()),
-        ));
-    }
-    if path.as_os_str().as_encoded_bytes().contains(&0) {
-        return Err(Error::config("process.cwd", "contains a NUL byte"));
-    }
     if make {
         make_directory(draft, path);
     }
     draft.step(Step::WorkingDirectory(path.clone()));
-    Ok(())
 }
 
 fn make_directory(draft: &mut Draft<'_>, path: &Path) {
@@ -101,10 +91,6 @@ fn make_directory(draft: &mut Draft<'_>, path: &Path) {
 }
 
 /// As other runtimes have it, where nothing is said.
-pub(super) fn umask(process: &Process) -> Result<u32> {
-    let mask = process.user().umask().unwrap_or(0o022);
-    match mask {
-        0..=0o777 => Ok(mask),
-        _ => Err(Error::config("process.user.umask", format!("{mask:#o} is above 0777"))),
-    }
+pub(super) fn umask(process: &Process) -> u32 {
+    process.user().umask().unwrap_or(0o022)
 }

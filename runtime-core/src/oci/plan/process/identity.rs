@@ -96,9 +96,6 @@ pub(super) fn set(draft: &mut Draft<'_>, subject: &Subject<'_>) -> Result<()> {
 }
 
 fn known(path: &str, id: u32, map: Option<&IdMap>) -> Result<()> {
-    if id == u32::MAX {
-        return Err(Error::config(path, format!("{id} means no id to the kernel")));
-    }
     match map {
         Some(map) if map.to_outside(InsideId::new(id)).is_none() => {
             Err(Error::config(path, format!("{id} is not mapped in the container's user namespace")))

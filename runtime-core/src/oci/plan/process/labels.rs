@@ -52,8 +52,8 @@ pub(super) fn set(draft: &mut Draft<'_>, subject: &Subject<'_>) -> Result<()> {
 }
 
 fn check(path: &str, label: &str) -> Result<()> {
-    match label.contains(['\0', '\n']) {
-        true => Err(Error::config(path, format!("{label:?} contains a NUL byte or a line feed"))),
+    match label.contains('\n') {
+        true => Err(Error::config(path, format!("{label:?} contains a line feed"))),
         false => Ok(()),
     }
 }

@@ -74,15 +74,15 @@ pub(crate) fn finish<'a>(
     home: impl FnOnce() -> Option<String>,
 ) -> Result<()> {
     let process = subject.process;
-    program::set(draft, process, home)?;
+    program::set(draft, process, home);
     schedule::set(draft, subject)?;
     files::streams(draft, process, streams)?;
     draft.step(Step::NewSession);
     files::controlling_terminal(draft, process)?;
-    files::directory(draft, process, subject.first)?;
+    files::directory(draft, process, subject.first);
     labels::set(draft, subject)?;
     resources::set(draft, process)?;
-    draft.step(Step::Umask(files::umask(process)?));
+    draft.step(Step::Umask(files::umask(process)));
     if process.no_new_privileges().unwrap_or(false) {
         draft.step(Step::NoNewPrivileges);
     }
@@ -95,13 +95,10 @@ pub(crate) fn filters_by_right(process: Option<&Process>, linux: Option<&Linux>)
     filtered && process.is_some_and(|process| !process.no_new_privileges().unwrap_or(false))
 }
 
-/// Checks the score, which belongs to the process from the first.
+/// Whether the caller may set the score, which belongs to the process from the first.
 pub(super) fn check_oom_score(score: Option<i32>) -> Result<()> {
     const PATH: &str = "process.oomScoreAdj";
     let Some(score) = score else { return Ok(()) };
-    if !(-1000..=1000).contains(&score) {
-        return Err(Error::config(PATH, format!("{score} is not between -1000 and 1000")));
-    }
     let own = std::fs::read_to_string("/proc/thread-self/oom_score_adj").unwrap_or_default();
     match own.trim().parse::<i32>() {
         Ok(own) if score < own && !may(rustix::thread::CapabilitySet::SYS_RESOURCE)? => {

@@ -40,21 +40,11 @@ pub(in crate::oci::plan) fn lifted(process: &Process) -> Result<Vec<(Resource, u
     Ok(above.map(|limit| (limit.resource, limit.hard)).collect())
 }
 
-/// The limits, each once.
 fn limits(process: &Process) -> Result<Vec<Limit>> {
-    let mut limits: Vec<Limit> = Vec::new();
-    for (index, limit) in process.rlimits().as_deref().unwrap_or_default().iter().enumerate() {
-        let path = |field: &str| format!("process.rlimits[{index}].{field}");
-        let parsed = limit.typ().to_string().parse::<Resource>();
-        let resource = parsed.map_err(|error| Error::config(path("type"), error.to_string()))?;
-        if limits.iter().any(|known| known.resource == resource) {
-            return Err(Error::config(path("type"), format!("{resource} is limited twice")));
-        }
-        let (soft, hard) = (limit.soft(), limit.hard());
-        if soft > hard {
-            return Err(Error::config(path("soft"), format!("{soft} is above the hard limit {hard}")));
-        }
-        limits.push(Limit { resource, soft, hard });
-    }
-    Ok(limits)
+    let all = process.rlimits().iter().flatten().enumerate().map(|(index, limit)| {
+        let wrong = |error| Error::config(format!("process.rlimits[{index}].type"), format!("{error}"));
+        let resource = limit.typ().to_string().parse::<Resource>().map_err(wrong)?;
+        Ok(Limit { resource, soft: limit.soft(), hard: limit.hard() })
+    });
+    all.collect()
 }

@@ -14,83 +14,61 @@ use crate::{Argument, Step};
 pub(super) fn set(draft: &mut Draft<'_>, subject: &Subject<'_>) -> Result<()> {
     let linux = subject.linux;
     let personality = linux.and_then(|linux| linux.personality().as_ref());
-    draft.steps(personality.map(execution_domain).transpose()?);
+    draft.steps(personality.map(execution_domain));
     let policy = linux.and_then(|linux| linux.memory_policy().as_ref());
     draft.steps(policy.map(memory_policy).transpose()?);
-    draft.steps(subject.process.scheduler().as_ref().map(scheduler).transpose()?);
-    draft.steps(subject.process.io_priority().as_ref().map(io_priority).transpose()?);
+    draft.steps(subject.process.scheduler().as_ref().map(scheduler));
+    draft.steps(subject.process.io_priority().as_ref().map(io_priority));
     Ok(())
 }
 
-fn execution_domain(personality: &LinuxPersonality) -> Result<Step> {
+fn execution_domain(personality: &LinuxPersonality) -> Step {
     const PER_LINUX: u64 = 0;
     const PER_LINUX32: u64 = 8;
-    if let Some(flag) = personality.flags().iter().flatten().next() {
-        return Err(Error::config("linux.personality.flags", format!("{flag:?} is no known flag")));
-    }
     let domain = match personality.domain() {
         LinuxPersonalityDomain::PerLinux => PER_LINUX,
         LinuxPersonalityDomain::PerLinux32 => PER_LINUX32,
     };
-    Ok(call("personality", libc::SYS_personality, vec![Argument::Number(domain)]))
+    call("personality", libc::SYS_personality, vec![Argument::Number(domain)])
 }
 
-fn io_priority(priority: &LinuxIOPriority) -> Result<Step> {
+fn io_priority(priority: &LinuxIOPriority) -> Step {
     const WHO_PROCESS: u64 = 1;
     const CLASS_SHIFT: u32 = 13;
-    let level = u64::try_from(priority.priority()).ok().filter(|level| *level <= 7).ok_or_else(|| {
-        let reason = format!("{} is not between 0 and 7", priority.priority());
-        Error::config("process.ioPriority.priority", reason)
-    })?;
+    let level = priority.priority().cast_unsigned();
     let class: u64 = match priority.class() {
         IOPriorityClass::IoprioClassRt => 1,
         IOPriorityClass::IoprioClassBe => 2,
         IOPriorityClass::IoprioClassIdle => 3,
     };
     let arguments = [WHO_PROCESS, 0, class << CLASS_SHIFT | level].map(Argument::Number);
-    Ok(call("ioprio_set", libc::SYS_ioprio_set, arguments.to_vec()))
+    call("ioprio_set", libc::SYS_ioprio_set, arguments.to_vec())
 }
 
-fn scheduler(scheduler: &Scheduler) -> Result<Step> {
-    let wrong = |field: &str, reason: String| Error::config(format!("process.scheduler.{field}"), reason);
+fn scheduler(scheduler: &Scheduler) -> Step {
     let policy: u32 = match scheduler.policy() {
         LinuxSchedulerPolicy::SchedOther => 0,
         LinuxSchedulerPolicy::SchedFifo => 1,
         LinuxSchedulerPolicy::SchedRr => 2,
         LinuxSchedulerPolicy::SchedBatch => 3,
-        LinuxSchedulerPolicy::SchedIso => {
-            return Err(wrong("policy", "SCHED_ISO is a policy that no Linux kernel has".into()));
-        }
+        LinuxSchedulerPolicy::SchedIso => 4,
         LinuxSchedulerPolicy::SchedIdle => 5,
         LinuxSchedulerPolicy::SchedDeadline => 6,
     };
-    let nice = scheduler.nice().unwrap_or(0);
-    if !(-20..=19).contains(&nice) {
-        return Err(wrong("nice", format!("{nice} is not between -20 and 19")));
-    }
-    let priority = scheduler.priority().unwrap_or(0);
-    let allowed = if matches!(policy, 1 | 2) { 1..=99 } else { 0..=0 };
-    let Some(priority) = u32::try_from(priority).ok().filter(|_| allowed.contains(&priority)) else {
-        let (from, to) = (allowed.start(), allowed.end());
-        return Err(wrong("priority", format!("{priority} is not between {from} and {to} for this policy")));
-    };
     let deadline =
         [*scheduler.runtime(), *scheduler.deadline(), *scheduler.period()].map(Option::unwrap_or_default);
-    if policy != 6 && deadline != [0; 3] {
-        return Err(wrong("runtime", "is only for SCHED_DEADLINE, with deadline and period".into()));
-    }
     let flags = scheduler.flags().iter().flatten().fold(0, |flags, flag| flags | flag_bit(*flag));
     // struct sched_attr, with the two clamps of Linux 5.3, for which the specification has no values.
     let mut attr = Vec::with_capacity(ATTR_SIZE);
     attr.extend(u32::try_from(ATTR_SIZE).unwrap_or(0).to_ne_bytes());
     attr.extend(policy.to_ne_bytes());
     attr.extend(u64::to_ne_bytes(flags));
-    attr.extend(nice.to_ne_bytes());
-    attr.extend(priority.to_ne_bytes());
+    attr.extend(scheduler.nice().unwrap_or(0).to_ne_bytes());
+    attr.extend(scheduler.priority().unwrap_or(0).to_ne_bytes());
     attr.extend(deadline.iter().flat_map(|value| value.to_ne_bytes()));
     attr.resize(ATTR_SIZE, 0);
     let arguments = vec![Argument::Number(0), Argument::Bytes(attr), Argument::Number(0)];
-    Ok(call("sched_setattr", libc::SYS_sched_setattr, arguments))
+    call("sched_setattr", libc::SYS_sched_setattr, arguments)
 }
 
 const ATTR_SIZE: usize = 56;
@@ -111,26 +89,15 @@ fn flag_bit(flag: LinuxSchedulerFlag) -> u64 {
 fn memory_policy(policy: &LinuxMemoryPolicy) -> Result<Step> {
     let nodes = policy.nodes().as_deref().unwrap_or_default();
     let mask = bit_list("linux.memoryPolicy.nodes", nodes)?;
-    let (mode, takes_nodes): (u64, Option<bool>) = match policy.mode() {
-        MemoryPolicyModeType::MpolDefault => (0, Some(false)),
-        MemoryPolicyModeType::MpolPreferred => (1, None),
-        MemoryPolicyModeType::MpolBind => (2, Some(true)),
-        MemoryPolicyModeType::MpolInterleave => (3, Some(true)),
-        MemoryPolicyModeType::MpolLocal => (4, Some(false)),
-        MemoryPolicyModeType::MpolPreferredMany => (5, Some(true)),
-        MemoryPolicyModeType::MpolWeightedInterleave => (6, Some(true)),
+    let mode: u64 = match policy.mode() {
+        MemoryPolicyModeType::MpolDefault => 0,
+        MemoryPolicyModeType::MpolPreferred => 1,
+        MemoryPolicyModeType::MpolBind => 2,
+        MemoryPolicyModeType::MpolInterleave => 3,
+        MemoryPolicyModeType::MpolLocal => 4,
+        MemoryPolicyModeType::MpolPreferredMany => 5,
+        MemoryPolicyModeType::MpolWeightedInterleave => 6,
     };
-    match (takes_nodes, mask.is_empty()) {
-        (Some(true), true) => {
-            let reason = format!("is empty, and {} needs nodes", policy.mode());
-            return Err(Error::config("linux.memoryPolicy.nodes", reason));
-        }
-        (Some(false), false) => {
-            let reason = format!("{nodes:?} is set, and {} takes no nodes", policy.mode());
-            return Err(Error::config("linux.memoryPolicy.nodes", reason));
-        }
-        _ => {}
-    }
     let flags = policy.flags().iter().flatten().fold(0, |flags, flag| {
         flags
             | match flag {
@@ -150,9 +117,6 @@ fn memory_policy(policy: &LinuxMemoryPolicy) -> Result<Step> {
 pub(in crate::oci::plan) fn affinity(draft: &mut Draft<'_>, path: &str, list: Option<&str>) -> Result<()> {
     let Some(list) = list else { return Ok(()) };
     let mask = bit_list(path, list)?;
-    if mask.is_empty() {
-        return Err(Error::config(path, "is empty: a process needs a processor"));
-    }
     let arguments = vec![Argument::Number(0), Argument::Number(mask.len() as u64), Argument::Bytes(mask)];
     draft.step(call("sched_setaffinity", libc::SYS_sched_setaffinity, arguments));
     Ok(())

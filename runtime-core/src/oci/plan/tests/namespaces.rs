@@ -20,7 +20,6 @@ fn a_path_has_to_be_a_namespace_of_its_kind() {
     let cases = [
         ("/proc/self/ns/ipc", "/proc/self/ns/ipc is a ipc namespace, not a net namespace"),
         ("/etc/passwd", "/etc/passwd is not a namespace file"),
-        ("ns/net", "ns/net is not absolute"),
         ("/nowhere", "open /nowhere: ENOENT (No such file or directory)"),
     ];
     for (path, text) in cases {
@@ -28,14 +27,6 @@ fn a_path_has_to_be_a_namespace_of_its_kind() {
         assert!(found.starts_with(at), "{found}");
         assert_eq!(found.trim_start_matches(at), text);
     }
-}
-
-#[test]
-fn a_kind_is_listed_once() {
-    let spec = spec("true", |value| {
-        value["linux"]["namespaces"].as_array_mut().unwrap().push(json!({ "type": "network" }));
-    });
-    assert_eq!(refusal(&spec), "config.json: linux.namespaces[5].type: \"network\" is listed twice");
 }
 
 #[test]
@@ -126,36 +117,6 @@ fn the_callers_own_namespace_by_path_is_a_shared_one() {
 }
 
 #[test]
-fn maps_belong_to_a_new_user_namespace_and_are_checked() {
-    let with = |change: &dyn Fn(&mut Value)| {
-        refusal(&spec("true", |value| {
-            in_user_namespace(value);
-            change(&mut value["linux"]);
-        }))
-    };
-    assert_eq!(
-        with(&|linux| linux["uidMappings"] = json!([])),
-        "config.json: linux.uidMappings: is missing: a new user namespace needs it"
-    );
-    assert!(
-        with(&|linux| linux["gidMappings"] = json!([{ "containerID": 0, "hostID": 0, "size": 0 }]))
-            .starts_with("config.json: linux.gidMappings[0]: ")
-    );
-    let twice =
-        json!([{ "containerID": 0, "hostID": 0, "size": 2 }, { "containerID": 1, "hostID": 7, "size": 2 }]);
-    assert!(
-        with(&|linux| linux["uidMappings"] = twice.clone()).starts_with("config.json: linux.uidMappings: ")
-    );
-    let without = spec("true", |value| {
-        value["linux"]["uidMappings"] = json!([{ "containerID": 0, "hostID": 0, "size": 1 }]);
-    });
-    assert_eq!(
-        refusal(&without),
-        "config.json: linux.uidMappings: is set, but linux.namespaces has no user namespace"
-    );
-}
-
-#[test]
 fn many_ids_are_mapped_by_root() {
     if !is_root() {
         return;
@@ -190,31 +151,14 @@ fn cve_2014_8989_groups_cannot_be_left_where_the_caller_could_not_leave_them() {
 
 #[test]
 fn clocks_are_offset_in_a_time_namespace() {
-    let spec_with = |offsets: Value, time: bool| {
-        spec("cat /proc/self/timens_offsets", |value| {
-            as_anyone(value);
-            if time {
-                value["linux"]["namespaces"].as_array_mut().unwrap().push(json!({ "type": "time" }));
-            }
-            value["linux"]["timeOffsets"] = offsets;
-        })
-    };
-    let offsets = json!({ "monotonic": { "secs": 100, "nanosecs": 5 }, "boottime": { "secs": -7 } });
-    let text = output(&spec_with(offsets.clone(), true));
+    let text = output(&spec("cat /proc/self/timens_offsets", |value| {
+        as_anyone(value);
+        value["linux"]["namespaces"].as_array_mut().unwrap().push(json!({ "type": "time" }));
+        value["linux"]["timeOffsets"] =
+            json!({ "monotonic": { "secs": 100, "nanosecs": 5 }, "boottime": { "secs": -7 } });
+    }));
     let words: Vec<&str> = text.split_whitespace().collect();
     assert_eq!(words, ["monotonic", "100", "5", "boottime", "-7", "0"]);
-    assert_eq!(
-        refusal(&spec_with(offsets, false)),
-        "config.json: linux.timeOffsets: is set, but linux.namespaces has no new time namespace"
-    );
-    assert_eq!(
-        refusal(&spec_with(json!({ "realtime": { "secs": 1 } }), true)),
-        "config.json: linux.timeOffsets: \"realtime\" is no clock of a time namespace"
-    );
-    assert_eq!(
-        refusal(&spec_with(json!({ "boottime": { "nanosecs": 1_000_000_000 } }), true)),
-        "config.json: linux.timeOffsets.boottime.nanosecs: 1000000000 is not below 1000000000"
-    );
 }
 
 #[test]

@@ -24,18 +24,10 @@ fn refused(change: impl FnOnce(&mut Value)) -> String {
 }
 
 #[test]
-fn limits_are_set_once_and_soft_below_hard() {
+fn limits_are_set() {
     let limits = |list: Value| move |process: &mut Value| process["rlimits"] = list;
     let one = |soft: u64, hard: u64| json!({ "type": "RLIMIT_NOFILE", "soft": soft, "hard": hard });
     assert_eq!(inside("ulimit -Sn; ulimit -Hn", limits(json!([one(100, 200)]))), "100\n200\n");
-    assert_eq!(
-        refused(limits(json!([one(1, 1), one(1, 1)]))),
-        "config.json: process.rlimits[1].type: RLIMIT_NOFILE is limited twice"
-    );
-    assert_eq!(
-        refused(limits(json!([one(2, 1)]))),
-        "config.json: process.rlimits[0].soft: 2 is above the hard limit 1"
-    );
 }
 
 #[test]
@@ -60,10 +52,6 @@ fn root_gives_a_user_namespace_more_than_it_could_take_itself() {
 fn the_umask_is_the_one_that_is_asked_for_or_022() {
     assert_eq!(inside("umask", |_| {}), "0022\n");
     assert_eq!(inside("umask", |process| process["user"]["umask"] = json!(0o077)), "0077\n");
-    assert_eq!(
-        refused(|process| process["user"]["umask"] = json!(0o1000)),
-        "config.json: process.user.umask: 0o1000 is above 0777"
-    );
 }
 
 #[test]
@@ -76,12 +64,6 @@ fn the_environment_is_as_given_with_a_home() {
     assert_eq!(text, "PATH=/usr/bin:/bin\nB=x=y\nA=2\nEMPTY=\nHOME=/root\n");
     assert_eq!(inside("echo $HOME", |process| process["env"] = json!(["HOME="])), "/root\n");
     assert_eq!(inside("echo $HOME", |process| process["env"] = json!(["HOME=/x"])), "/x\n");
-    for (entry, index) in [("A", 0), ("=x", 0), ("", 0)] {
-        assert_eq!(
-            refused(|process| process["env"] = json!([entry])),
-            format!("config.json: process.env[{index}]: {entry:?} is not of the form NAME=VALUE")
-        );
-    }
 }
 
 #[test]
@@ -121,28 +103,11 @@ fn a_program_is_looked_for_in_the_path_of_its_environment() {
 }
 
 #[test]
-fn arguments_have_to_be_there() {
-    let empty = "is empty: there is nothing to execute";
-    let with = |args: Value| move |process: &mut Value| process["args"] = args;
-    assert_eq!(refused(with(json!([]))), format!("config.json: process.args: {empty}"));
-    assert_eq!(refused(with(Value::Null)), format!("config.json: process.args: {empty}"));
-    assert_eq!(refused(with(json!([""]))), format!("config.json: process.args[0]: {empty}"));
-    assert_eq!(
-        refused(with(json!(["sh", "a\0b"]))),
-        "config.json: process.args[1]: \"a\\0b\" contains a NUL byte"
-    );
-}
-
-#[test]
 fn a_missing_working_directory_is_made_by_who_is_root_there() {
     let host = tempfile::tempdir().unwrap();
     let path = host.path().join("made/deep").display().to_string();
     let text = inside("pwd; stat -c %a .", |process| process["cwd"] = json!(path));
     assert_eq!(text, format!("{path}\n755\n"));
-    assert_eq!(
-        refused(|process| process["cwd"] = json!("tmp")),
-        "config.json: process.cwd: \"tmp\" is not absolute"
-    );
 }
 
 #[test]
@@ -193,19 +158,12 @@ fn a_user_has_ambient_capabilities_that_are_inheritable_too() {
         text,
         format!("CapInh:\t{set}\nCapEff:\t{set}\nCapBnd:\t{set}\nCapAmb:\t{set}\n1000\n1001\n1001 5 6\n")
     );
-    let more = json!({ "bounding": list, "permitted": [], "effective": list });
-    assert_eq!(
-        refused(|process| process["capabilities"] = more),
-        "config.json: process.capabilities.effective: CAP_NET_RAW is not in process.capabilities.permitted, \
-         which it has to be"
-    );
 }
 
 #[test]
-fn the_oom_score_is_set_and_has_bounds() {
+fn the_oom_score_is_set() {
     let score = |value: i64| move |process: &mut Value| process["oomScoreAdj"] = json!(value);
     assert_eq!(inside("cat /proc/self/oom_score_adj", score(777)), "777\n");
-    assert_eq!(refused(score(1001)), "config.json: process.oomScoreAdj: 1001 is not between -1000 and 1000");
     if !is_root() {
         let text = refused(score(-1000));
         assert!(text.ends_with("which needs CAP_SYS_RESOURCE"), "{text}");
@@ -213,31 +171,11 @@ fn the_oom_score_is_set_and_has_bounds() {
 }
 
 #[test]
-fn the_scheduler_is_set_and_its_values_are_checked() {
+fn the_scheduler_is_set() {
     let with = |scheduler: Value| move |process: &mut Value| process["scheduler"] = scheduler;
     // Fields 19 and 41 of the line, without the two first.
     let command = "sed 's/.*) //' /proc/self/stat | cut -d ' ' -f 17,39";
     assert_eq!(inside(command, with(json!({ "policy": "SCHED_BATCH", "nice": 7 }))), "7 3\n");
-    let at = |field: &str| format!("config.json: process.scheduler.{field}: ");
-    let cases = [
-        (json!({ "policy": "SCHED_OTHER", "nice": 20 }), at("nice") + "20 is not between -20 and 19"),
-        (
-            json!({ "policy": "SCHED_FIFO", "priority": 0 }),
-            at("priority") + "0 is not between 1 and 99 for this policy",
-        ),
-        (
-            json!({ "policy": "SCHED_OTHER", "priority": 1 }),
-            at("priority") + "1 is not between 0 and 0 for this policy",
-        ),
-        (
-            json!({ "policy": "SCHED_OTHER", "runtime": 1 }),
-            at("runtime") + "is only for SCHED_DEADLINE, with deadline and period",
-        ),
-        (json!({ "policy": "SCHED_ISO" }), at("policy") + "SCHED_ISO is a policy that no Linux kernel has"),
-    ];
-    for (scheduler, text) in cases {
-        assert_eq!(refused(with(scheduler)), text);
-    }
     if is_root() {
         let deadline = json!({
             "policy": "SCHED_DEADLINE", "runtime": 1_000_000, "deadline": 10_000_000, "period": 20_000_000,
@@ -251,17 +189,13 @@ fn the_scheduler_is_set_and_its_values_are_checked() {
 }
 
 #[test]
-fn the_io_priority_is_set_and_has_bounds() {
+fn the_io_priority_is_set() {
     let with = |class: &str, level: i64| {
         let value = json!({ "class": class, "priority": level });
         move |process: &mut Value| process["ioPriority"] = value
     };
     assert_eq!(inside("ionice -p $$", with("IOPRIO_CLASS_BE", 6)), "best-effort: prio 6\n");
     assert_eq!(inside("ionice -p $$", with("IOPRIO_CLASS_IDLE", 0)), "idle\n");
-    assert_eq!(
-        refused(with("IOPRIO_CLASS_BE", 8)),
-        "config.json: process.ioPriority.priority: 8 is not between 0 and 7"
-    );
 }
 
 #[test]
@@ -319,10 +253,6 @@ fn ids_have_to_exist() {
         "config.json: process.user.uid: 7 is not mapped in the container's user namespace"
     );
     assert_eq!(
-        refused(|process| process["user"]["gid"] = json!(u32::MAX)),
-        "config.json: process.user.gid: 4294967295 means no id to the kernel"
-    );
-    assert_eq!(
         refused(|process| process["user"]["username"] = json!("root")),
         "config.json: process.user.username: is for other systems: Linux takes uid and gid"
     );
@@ -345,16 +275,11 @@ fn the_execution_domain_and_the_memory_policy_are_set() {
         let spec = with("head -n 1 /proc/self/numa_maps | cut -d ' ' -f 2", "memoryPolicy", policy);
         assert_eq!(output(&spec), "bind=static:0\n");
     }
-    let nodes = "config.json: linux.memoryPolicy.nodes: ";
-    let cases = [
-        (json!({ "mode": "MPOL_BIND" }), "is empty, and MPOL_BIND needs nodes"),
-        (json!({ "mode": "MPOL_LOCAL", "nodes": "0" }), "\"0\" is set, and MPOL_LOCAL takes no nodes"),
-        (json!({ "mode": "MPOL_BIND", "nodes": "0-" }), "\"0-\" is not a list as 0-3,7"),
-        (json!({ "mode": "MPOL_BIND", "nodes": "3-1" }), "\"3-1\" is not a range below 8192"),
-    ];
-    for (policy, text) in cases {
-        assert_eq!(refusal(&with("true", "memoryPolicy", policy)), format!("{nodes}{text}"));
-    }
+    let policy = json!({ "mode": "MPOL_BIND", "nodes": "0-8192" });
+    assert_eq!(
+        refusal(&with("true", "memoryPolicy", policy)),
+        "config.json: linux.memoryPolicy.nodes: \"0-8192\" is not a range below 8192"
+    );
 }
 
 #[test]

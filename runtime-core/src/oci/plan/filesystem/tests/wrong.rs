@@ -15,7 +15,6 @@ fn each_wrong_entry_of_mounts_names_its_place() {
         return;
     }
     for (entry, expected) in [
-        (json!({ "destination": "", "type": "tmpfs" }), "destination: is empty"),
         (json!({ "destination": "/", "type": "tmpfs" }), "destination: / is the root itself"),
         (json!({ "destination": "a/../..", "type": "tmpfs" }), "destination: a/../.. is the root itself"),
         (json!({ "destination": "/x" }), "type: is missing, and the options have neither bind nor rbind"),
@@ -43,11 +42,6 @@ fn each_wrong_entry_of_mounts_names_its_place() {
         (
             json!({ "destination": "/x", "source": "/etc", "options": ["bind", "tmpcopyup"] }),
             "options: tmpcopyup is for a tmpfs only",
-        ),
-        (
-            json!({ "destination": "/x", "source": "/etc", "options": ["bind"], "uidMappings":
-                [{ "containerID": 0, "hostID": 1, "size": 1 }] }),
-            "gidMappings: is missing beside uidMappings",
         ),
         (
             json!({ "destination": "/sys/fs/cgroup", "type": "cgroup", "options": ["ro", "cpu"] }),
@@ -109,7 +103,6 @@ fn the_root_is_a_directory_that_is_not_the_hosts_by_accident() {
         return;
     }
     let root = |path: Value| refusal(|value| value["root"]["path"] = path);
-    assert_eq!(root(json!("")), "config.json: root.path: is empty");
     let missing = root(json!("/nowhere/root"));
     assert_eq!(missing, "config.json: root.path: /nowhere/root: ENOENT (No such file or directory)");
     assert_eq!(root(json!("/etc/passwd")), "config.json: root.path: /etc/passwd: ENOTDIR (Not a directory)");
@@ -124,7 +117,6 @@ fn wrong_devices_and_paths_name_their_place() {
     }
     let device = |device: Value| refusal(|value| value["linux"]["devices"] = json!([device]));
     for (given, expected) in [
-        (json!({ "path": "x", "type": "p" }), "path: x is not absolute"),
         (json!({ "path": "/", "type": "p" }), "path: / is no name of a file"),
         (json!({ "path": "/x", "type": "a" }), "type: a is for rules, not for devices"),
         (json!({ "path": "/x", "type": "c", "major": -1, "minor": 0 }), "major: -1 is no number of a device"),
@@ -139,8 +131,8 @@ fn wrong_devices_and_paths_name_their_place() {
     ] {
         assert_eq!(device(given), format!("config.json: linux.devices[0].{expected}"));
     }
-    let masked = refusal(|value| value["linux"]["maskedPaths"] = json!(["/ok", "proc/kcore"]));
-    assert_eq!(masked, "config.json: linux.maskedPaths[1]: \"proc/kcore\" is not absolute");
+    let masked = refusal(|value| value["linux"]["maskedPaths"] = json!(["/ok", "/"]));
+    assert_eq!(masked, "config.json: linux.maskedPaths[1]: \"/\" is the root itself");
     let read_only = refusal(|value| value["linux"]["readonlyPaths"] = json!(["/x/.."]));
     assert_eq!(read_only, "config.json: linux.readonlyPaths[0]: \"/x/..\" is the root itself");
     let spread = refusal(|value| value["linux"]["rootfsPropagation"] = json!("sharedd"));
