@@ -1,7 +1,7 @@
 //! The part of Linux.
 
 use cofferdam_process::CAPABILITY_NAMES;
-use cofferdam_seccomp::Architecture;
+use cofferdam_seccomp::{Architecture, Flags};
 use oci_spec::runtime::{
     Apparmor, Arch, Cgroup, IDMap, IntelRdt, LinuxFeature, LinuxNamespaceType, LinuxSeccompAction,
     MemoryPolicy, MountExtensions, NetDevices, Seccomp, Selinux,
@@ -17,13 +17,6 @@ const OPERATORS: [&str; 7] = [
     "SCMP_CMP_LT",
     "SCMP_CMP_MASKED_EQ",
     "SCMP_CMP_NE",
-];
-
-const FILTER_FLAGS: [&str; 4] = [
-    "SECCOMP_FILTER_FLAG_LOG",
-    "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
-    "SECCOMP_FILTER_FLAG_TSYNC",
-    "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
 ];
 
 const MEMORY_MODES: [&str; 7] = [
@@ -106,31 +99,27 @@ fn seccomp() -> Seccomp {
         Action::ScmpActTrace,
         Action::ScmpActTrap,
     ];
+    let flags = filter_flags(Flags::supported());
+    let supported: Vec<&str> = flags.iter().filter(|(_, here)| *here).map(|(name, _)| *name).collect();
     let mut seccomp = Seccomp::default();
     seccomp
         .set_enabled(Some(true))
         .set_actions(Some(actions))
         .set_operators(Some(texts(&OPERATORS)))
         .set_archs(Some(architectures()))
-        .set_known_flags(Some(texts(&FILTER_FLAGS)))
-        .set_supported_flags(Some(texts(supported_flags(kernel()))));
+        .set_known_flags(Some(texts(&flags.map(|(name, _)| name))))
+        .set_supported_flags(Some(texts(&supported)));
     seccomp
 }
 
-/// The flags that a kernel has, by its version.
-fn supported_flags(kernel: Option<(u32, u32)>) -> &'static [&'static str] {
-    match kernel {
-        // The last one came with Linux 5.19.
-        Some(version) if version < (5, 19) => &FILTER_FLAGS[..3],
-        _ => &FILTER_FLAGS,
-    }
-}
-
-/// The version of this kernel, if it can be found out.
-fn kernel() -> Option<(u32, u32)> {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
-    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(str::parse);
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+/// The flags of a configuration, and whether this kernel has them.
+fn filter_flags(kernel: Flags) -> [(&'static str, bool); 4] {
+    [
+        ("SECCOMP_FILTER_FLAG_LOG", kernel.log),
+        ("SECCOMP_FILTER_FLAG_SPEC_ALLOW", kernel.spec_allow),
+        ("SECCOMP_FILTER_FLAG_TSYNC", kernel.tsync),
+        ("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", kernel.wait_killable_recv),
+    ]
 }
 
 /// Those that a filter can be made for.
@@ -140,13 +129,61 @@ fn architectures() -> Vec<Arch> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::oci::{Config, default_spec};
+
+    /// The names that the reader knows where `lay` puts an unknown one: it says them.
+    fn known(lay: impl FnOnce(&mut Value)) -> BTreeSet<String> {
+        let mut document = serde_json::to_value(default_spec()).unwrap();
+        lay(&mut document["linux"]);
+        let error = Config::from_slice(document.to_string().as_bytes()).unwrap_err().to_string();
+        let (_, names) = error.split_once("\"NONE\" is unknown: known are ").expect(&error);
+        names.split(", ").map(str::to_owned).collect()
+    }
+
+    fn said(list: &Value) -> BTreeSet<String> {
+        list.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+    }
 
     #[test]
-    fn a_flag_that_is_newer_than_the_kernel_is_known_and_not_supported() {
-        assert_eq!(supported_flags(Some((5, 18))).last(), Some(&"SECCOMP_FILTER_FLAG_TSYNC"));
-        assert_eq!(supported_flags(Some((5, 19))), FILTER_FLAGS);
-        assert_eq!(supported_flags(None), FILTER_FLAGS);
-        assert!(kernel().is_some_and(|version| version >= (5, 14)));
+    fn what_is_said_is_what_is_read() {
+        let ours = serde_json::to_value(features()).unwrap();
+        let filter = |change: Value| {
+            move |linux: &mut Value| {
+                linux["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW"});
+                linux["seccomp"].as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            }
+        };
+        let argument = json!({"index": 0, "value": 0, "op": "NONE"});
+        let rule = json!({"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [argument]});
+        let policy = |mode: &str, flag: &str| {
+            let policy = json!({"mode": mode, "nodes": "0", "flags": [flag]});
+            move |linux: &mut Value| linux["memoryPolicy"] = policy
+        };
+        for (list, read) in [
+            (&ours["namespaces"], known(|linux| linux["namespaces"] = json!([{"type": "NONE"}]))),
+            (&ours["seccomp"]["actions"], known(filter(json!({"defaultAction": "NONE"})))),
+            (&ours["seccomp"]["operators"], known(filter(json!({"syscalls": [rule]})))),
+            (&ours["seccomp"]["knownFlags"], known(filter(json!({"flags": ["NONE"]})))),
+            (&ours["memoryPolicy"]["modes"], known(policy("NONE", "MPOL_F_STATIC_NODES"))),
+            (&ours["memoryPolicy"]["flags"], known(policy("MPOL_BIND", "NONE"))),
+        ] {
+            assert_eq!(said(list), read);
+        }
+    }
+
+    #[test]
+    fn a_flag_that_this_kernel_does_not_have_is_known_and_not_supported() {
+        let mut kernel = Flags::supported();
+        kernel.wait_killable_recv = false;
+        assert_eq!(filter_flags(kernel).last(), Some(&("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", false)));
+        let ours = serde_json::to_value(features()).unwrap();
+        let has = |name: &str| said(&ours["seccomp"]["supportedFlags"]).contains(name);
+        assert!(has("SECCOMP_FILTER_FLAG_LOG") && has("SECCOMP_FILTER_FLAG_TSYNC"));
+        assert_eq!(has("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"), Flags::supported().wait_killable_recv);
     }
 }
