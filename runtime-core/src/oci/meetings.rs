@@ -65,7 +65,7 @@ impl Rendezvous for Creating<'_> {
 impl Creating<'_> {
     /// The process is in its namespaces, and has sent a socket of its network.
     fn devices(&self, process: Process<'_>, received: Vec<OwnedFd>) -> Result<()> {
-        let socket = received.into_iter().next().ok_or_else(|| unexpected(point::NAMESPACES))?;
+        let socket = only(received, point::NAMESPACES)?;
         let path = format!("/proc/{}/ns/net", process.pid);
         let namespace = std::fs::File::open(&path);
         let namespace = namespace.map_err(|error| Error::io("network namespace", path)(&error))?;
@@ -105,7 +105,7 @@ impl Rendezvous for Starting<'_> {
                 hooks::run(Kind::StartContainer, record.surroundings(Some(process.pidfd)), &state)?;
             }
             point::LISTENER => {
-                let listener = received.into_iter().next().ok_or_else(|| unexpected(point))?;
+                let listener = only(received, point)?;
                 self.seccomp = seccomp::hand_over(&record.config, listener, process.pid, &state)?;
             }
             _ => return Err(unexpected(point).into()),
@@ -139,7 +139,7 @@ impl Rendezvous for Executing<'_> {
         match point {
             point::CONSOLE => self.console = console(received, self.console_socket)?,
             point::LISTENER => {
-                let listener = received.into_iter().next().ok_or_else(|| unexpected(point))?;
+                let listener = only(received, point)?;
                 let own = self.record.process.as_ref().map(|own| own.pid);
                 let state = self.record.state(Status::Running, own);
                 // Without somebody to take it, it is closed, and what it is asked for fails.
@@ -153,7 +153,7 @@ impl Rendezvous for Executing<'_> {
 
 /// Hands the master of a terminal over; it comes back if there is no socket for it.
 fn console(received: Vec<OwnedFd>, socket: Option<&Path>) -> Result<Option<OwnedFd>> {
-    let master = received.into_iter().next().ok_or_else(|| unexpected(point::CONSOLE))?;
+    let master = only(received, point::CONSOLE)?;
     match socket {
         Some(path) => {
             sockets::send_to("console socket", path, b"/dev/ptmx", master.as_fd())?;
@@ -161,6 +161,11 @@ fn console(received: Vec<OwnedFd>, socket: Option<&Path>) -> Result<Option<Owned
         }
         None => Ok(Some(master)),
     }
+}
+
+/// The one descriptor that the init sends at a meeting.
+fn only(received: Vec<OwnedFd>, point: u32) -> Result<OwnedFd> {
+    received.into_iter().next().ok_or_else(|| unexpected(point))
 }
 
 fn unexpected(point: u32) -> Error {
