@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -10,8 +11,14 @@ use cofferdam::oci::{Container, CreateOptions, Error, Runtime, Spec, default_spe
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Where a busybox is that needs no libraries.
+/// Where a busybox is that needs no libraries. It is looked for once: tests that look at all descriptors of the process
+/// would see another test read it.
 pub fn busybox() -> Option<PathBuf> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FOUND.get_or_init(static_busybox).clone()
+}
+
+fn static_busybox() -> Option<PathBuf> {
     let found =
         ["/bin/busybox", "/usr/bin/busybox"].into_iter().map(PathBuf::from).find(|path| path.exists())?;
     // A program with an interpreter needs libraries.

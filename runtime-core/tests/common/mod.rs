@@ -6,6 +6,7 @@ pub mod bundle;
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use cofferdam::{Command, Error, Output, Root};
 use tempfile::TempDir;
@@ -41,7 +42,9 @@ pub fn times(usual: usize) -> usize {
 
 /// Whether namespaces can be made at all.
 pub fn can_isolate() -> bool {
-    is_root() || !matches!(Command::new("true").status(), Err(Error::Denied { .. }))
+    // Once: tests that look at all children of the process would see that of another test.
+    static CAN: OnceLock<bool> = OnceLock::new();
+    *CAN.get_or_init(|| is_root() || !matches!(Command::new("true").status(), Err(Error::Denied { .. })))
 }
 
 /// A shell command.
