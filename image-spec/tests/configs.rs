@@ -1,6 +1,10 @@
 //! Image configs: what they must say, and that nothing of it is lost.
 
+#[path = "common/edited.rs"]
+mod edited;
+
 use cofferdam_image_spec::{Digest, Document, Error, ImageConfig, MediaType};
+use edited::{and, with, without};
 use serde_json::{Value, json};
 
 fn config() -> Value {
@@ -13,21 +17,6 @@ fn config() -> Value {
 
 fn read(text: String) -> Result<Document<ImageConfig>, Error> {
     Document::from_bytes(MediaType::OCI_CONFIG, text.into_bytes())
-}
-
-fn with(mut document: Value, field: &str, value: Value) -> String {
-    *document.pointer_mut(field).expect("a field") = value;
-    document.to_string()
-}
-
-fn and(mut document: Value, key: &str, value: Value) -> String {
-    document.as_object_mut().expect("an object").insert(key.into(), value);
-    document.to_string()
-}
-
-fn without(mut document: Value, key: &str) -> String {
-    document.as_object_mut().expect("an object").remove(key).expect("a field");
-    document.to_string()
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! Documents: what is taken, what is refused and why, and that bytes stay what they are.
 
+#[path = "common/edited.rs"]
+mod edited;
+
 use cofferdam_image_spec::{
     Algorithm, Content, Descriptor, Digest, Document, Error, ImageConfig, Index, MAX_CONFIG, MAX_MANIFEST,
     Manifest, MediaType, Platform, chain_ids,
 };
+use edited::{and, with, without};
 use serde_json::{Value, json};
 
 fn blob(media_type: &str, content: &str) -> Descriptor {
@@ -34,22 +38,6 @@ fn read<T: Content>(text: impl AsRef<[u8]>) -> Result<Document<T>, Error> {
 /// The message of what is refused.
 fn refused<T: Content + std::fmt::Debug>(text: impl AsRef<[u8]>) -> String {
     read::<T>(text).expect_err("a document that is refused").to_string()
-}
-
-/// A manifest in which one field is replaced, by the path to it.
-fn with(mut document: Value, field: &str, value: Value) -> String {
-    *document.pointer_mut(field).expect("a field") = value;
-    document.to_string()
-}
-
-fn and(mut document: Value, key: &str, value: Value) -> String {
-    document.as_object_mut().expect("an object").insert(key.into(), value);
-    document.to_string()
-}
-
-fn without(mut document: Value, key: &str) -> String {
-    document.as_object_mut().expect("an object").remove(key).expect("a field");
-    document.to_string()
 }
 
 #[test]

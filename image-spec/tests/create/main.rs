@@ -5,5 +5,7 @@ mod deep;
 mod entries;
 mod gnu_tar;
 mod round;
+#[path = "../common/skip.rs"]
+mod skip;
 mod support;
 mod upper;

@@ -12,17 +12,6 @@ use cofferdam_image_spec::{CreateLayer, Created, LayerCompression, Result};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, XattrFlags};
 use tar_core::parse::{Limits, ParseEvent, ParsedEntry, Parser};
 
-/// Ends the test with a printed reason; fails instead where everything is required.
-#[macro_export]
-macro_rules! skip {
-    ($($reason:tt)*) => {{
-        let reason = format!($($reason)*);
-        assert!(std::env::var_os("REQUIRE_ALL").is_none_or(|v| v != "1"), "required, but {reason}");
-        eprintln!("skipped: {reason}");
-        return;
-    }};
-}
-
 /// Goes on as root only; an ordinary user is not expected to.
 #[macro_export]
 macro_rules! require_root {

@@ -2,4 +2,6 @@
 
 mod made_up;
 mod real;
+#[path = "../common/skip.rs"]
+mod skip;
 mod support;

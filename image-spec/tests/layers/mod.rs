@@ -11,17 +11,6 @@ use std::path::{Path, PathBuf};
 
 use cofferdam_image_spec::{Descriptor, Digest, Error, Form, MediaType, OverlayXattrs, Unpack, Unpacked};
 
-/// Ends the test with a printed reason; fails instead where everything is required.
-#[macro_export]
-macro_rules! skip {
-    ($($reason:tt)*) => {{
-        let reason = format!($($reason)*);
-        assert!(std::env::var_os("REQUIRE_ALL").is_none_or(|v| v != "1"), "required, but {reason}");
-        eprintln!("skipped: {reason}");
-        return;
-    }};
-}
-
 /// Skips for an ordinary user, for whom even `REQUIRE_ALL=1` does not expect it: real root is needed.
 #[macro_export]
 macro_rules! require_root {
