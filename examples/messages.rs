@@ -23,6 +23,12 @@ pub fn line(message: &str) -> String {
     printable(&message.trim_end().replace('\n', " "))
 }
 
+/// What is wrong with a command line: the first paragraph of what there is to say.
+pub fn usage(message: &str) -> String {
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    message.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 /// Text that may have anything in it, for terminals too.
 pub fn printable(text: &str) -> String {
     let escape = |character: char| match character {
@@ -47,6 +53,12 @@ mod tests {
     #[test]
     fn a_message_is_one_line_of_text() {
         assert_eq!(line("a\nb \u{1b}[2J\u{9b} \"c\"\n"), "a b \\u{1b}[2J\\u{9b} \"c\"");
+    }
+
+    #[test]
+    fn usage_is_the_first_paragraph() {
+        let text = "error: unexpected argument '--nope'\n  found\n\nUsage: box [OPTIONS]\n";
+        assert_eq!(usage(text), "unexpected argument '--nope' found");
     }
 
     #[test]

@@ -19,9 +19,7 @@ impl Failure {
 
     /// A wrong command line: the first paragraph of what there is to say.
     pub fn usage(message: &str) -> Self {
-        let message = message.strip_prefix("error: ").unwrap_or(message);
-        let lines: Vec<_> = message.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-        Self { code: 2, message: line(&lines.join(" ")) }
+        Self { code: 2, message: line(&messages::usage(message)) }
     }
 
     /// A failure of some operation.

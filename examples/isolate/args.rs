@@ -244,7 +244,7 @@ impl Args {
                 error.print().map_err(Failure::of("print"))?;
                 Ok(None)
             }
-            Err(error) => Err(Failure::new(one_line(&error.render().to_string()))),
+            Err(error) => Err(Failure::new(messages::usage(&error.render().to_string()))),
         }
     }
 
@@ -262,12 +262,6 @@ impl Args {
             (Some((program, arguments)), false) => Action::Run { program, arguments },
         }
     }
-}
-
-/// The first paragraph.
-fn one_line(message: &str) -> String {
-    let message = message.strip_prefix("error: ").unwrap_or(message);
-    message.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -292,12 +286,5 @@ mod tests {
         assert!(!args.explain && args.surroundings.init);
         let args = parse(&["--", "--odd-name", "--init"]);
         assert_eq!(args.program().expect("a program").0, "--odd-name");
-    }
-
-    #[test]
-    fn errors_are_one_line() {
-        let error = Args::try_parse_from(["isolate", "--net", "x"]).expect_err("no such network");
-        let line = one_line(&error.render().to_string());
-        assert_eq!(line, "invalid value 'x' for '--net <NET>' [possible values: none, host]");
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use cofferdam::oci::{Config, Container, ExecOptions, add_capabilities};
-use oci_spec::runtime::{Box as Size, BoxBuilder, Process, User};
+use oci_spec::runtime::{Box as Size, BoxBuilder, Process};
 
 use crate::args::Exec;
 use crate::create::check_console;
@@ -76,6 +76,9 @@ fn process(container: &Container, options: &Exec) -> Result<Process, Failure> {
         }
         return Ok(process);
     }
+    if options.words.is_empty() {
+        return Err(Failure::new("no program is named, neither behind the container nor by --process"));
+    }
     let mut process = container.process_template();
     process.set_terminal(Some(options.tty));
     process.set_args(Some(options.words.clone()));
@@ -99,18 +102,17 @@ fn process(container: &Container, options: &Exec) -> Result<Process, Failure> {
     Ok(process)
 }
 
+/// What is not said stays as it is for the container's own process, also its group and further groups.
 fn user(process: &mut Process, options: &Exec) {
+    let user = process.user_mut();
     if let Some(wanted) = options.user {
-        let mut user = User::default();
         user.set_uid(wanted.uid);
-        user.set_gid(wanted.gid.unwrap_or(0));
-        user.set_umask(process.user().umask());
-        process.set_user(user);
+        user.set_gid(wanted.gid.unwrap_or(user.gid()));
     }
     if !options.additional_gids.is_empty() {
-        let mut groups = process.user().additional_gids().clone().unwrap_or_default();
+        let mut groups = user.additional_gids().clone().unwrap_or_default();
         groups.extend(&options.additional_gids);
-        process.user_mut().set_additional_gids(Some(groups));
+        user.set_additional_gids(Some(groups));
     }
 }
 

@@ -41,9 +41,9 @@ fn table(all: &[Details]) -> String {
     };
     let header = ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"].map(str::to_owned);
     let rows: Vec<[String; 6]> = std::iter::once(header).chain(all.iter().map(row)).collect();
-    // Columns are at least 12 wide, as they are in runc's.
+    // Columns are at least 12 wide, and three blanks apart, as they are in runc's.
     let width =
-        |column: usize| rows.iter().map(|row| row[column].chars().count() + 1).max().unwrap_or(0).max(12);
+        |column: usize| rows.iter().map(|row| row[column].chars().count() + 3).max().unwrap_or(0).max(12);
     let widths: Vec<usize> = (0..5).map(width).collect();
     rows.iter().fold(String::new(), |mut text, row| {
         for (cell, width) in row.iter().zip(&widths) {

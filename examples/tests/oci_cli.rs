@@ -88,7 +88,9 @@ fn a_container_is_created_started_stopped_and_deleted() {
         bundle.complaint(&["start", id], 1);
         assert!(bundle.complaint(&["delete", id], 1).contains("running"));
         assert_eq!(bundle.text(&["list", "-q"]), id);
-        let row = bundle.text(&["list"]).lines().nth(1).map(str::to_owned).expect("a row");
+        let table = bundle.text(&["list"]);
+        assert_eq!(table.find("PID"), Some((id.len() + 3).max(12)), "{table}");
+        let row = table.lines().nth(1).expect("a row");
         let cells: Vec<&str> = row.split_whitespace().collect();
         let (pid, path) = (bundle.pid().to_string(), bundle.path.display().to_string());
         assert_eq!(cells[..4], [id, &pid, "running", &path]);
@@ -306,8 +308,10 @@ fn help_has_examples_for_each_command() {
             .take_while(|line| !line.is_empty())
             .filter_map(|line| line.split_whitespace().next())
             .collect();
-        assert_eq!(commands.len(), 17, "{commands:?}");
-        for command in commands {
+        assert_eq!((commands.len(), commands.last()), (18, Some(&"help")), "{commands:?}");
+        assert_eq!(user.text(&["help"]), help);
+        for command in commands.into_iter().filter(|command| *command != "help") {
+            assert_eq!(user.text(&["help", command]), user.text(&[command, "--help"]));
             assert!(user.text(&[command, "--help"]).contains("\nExample"), "{command}");
         }
         for shell in ["bash", "fish", "zsh"] {

@@ -41,6 +41,31 @@ fn flags_change_the_process_of_the_configuration() {
 }
 
 #[test]
+fn groups_that_are_not_named_are_those_of_the_container() {
+    // As with runc: another user is in the same groups.
+    for user in users().into_iter().filter(|user| user.root) {
+        let bundle = Bundle::new(&user, &["sleep", "1000"]);
+        bundle.edit(|config| config["process"]["user"] = json!({"uid": 5, "gid": 6, "additionalGids": [7]}));
+        bundle.start();
+        let id = bundle.id.as_str();
+        assert_eq!(bundle.text(&["exec", "-u", "100", id, "id"]), "uid=100 gid=6 groups=7");
+        assert_eq!(bundle.text(&["exec", "-u", "100:8", "-g", "9", id, "id"]), "uid=100 gid=8 groups=7,9");
+    }
+}
+
+#[test]
+fn a_program_has_to_be_named() {
+    for user in users() {
+        let bundle = waiting(&user);
+        let message = bundle.complaint(&["exec", &bundle.id], 255);
+        assert_eq!(
+            message,
+            "exec failed: no program is named, neither behind the container nor by --process"
+        );
+    }
+}
+
+#[test]
 fn capabilities_are_never_inheritable() {
     // CVE-2022-29162.
     for user in users() {

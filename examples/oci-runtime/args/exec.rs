@@ -70,11 +70,6 @@ pub struct Exec {
     /// The name of the container
     pub id: String,
     /// The program and its arguments
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "PROGRAM",
-        required_unless_present = "process"
-    )]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PROGRAM")]
     pub words: Vec<String>,
 }

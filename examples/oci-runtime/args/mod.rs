@@ -27,7 +27,7 @@ const VERSION: &str = concat!("version ", env!("CARGO_PKG_VERSION"), "\nspec: 1.
 /// Run containers by the OCI runtime-spec, in place of runc.
 #[derive(Debug, Parser)]
 #[command(name = "cofferdam", bin_name = "cofferdam", version = VERSION, disable_version_flag = true)]
-#[command(after_help = help::GENERAL, max_term_width = 110, disable_help_subcommand = true, infer_long_args = false)]
+#[command(after_help = help::GENERAL, max_term_width = 110, infer_long_args = false)]
 pub struct Cli {
     #[command(flatten)]
     pub globals: Globals,
@@ -238,7 +238,7 @@ impl Cli {
             Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
                 crate::print(&error.render().to_string()).map(|_| None)
             }
-            Err(error) => Err(Failure::new(one_line(&error.render().to_string()))),
+            Err(error) => Err(Failure::new(messages::usage(&error.render().to_string()))),
         }
     }
 }
@@ -249,12 +249,6 @@ impl Globals {
         let matches = Cli::command().ignore_errors(true).try_get_matches_from(words).ok()?;
         Self::from_arg_matches(&matches).ok()
     }
-}
-
-/// The first paragraph.
-fn one_line(message: &str) -> String {
-    let message = message.strip_prefix("error: ").unwrap_or(message);
-    message.lines().map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -300,11 +294,5 @@ mod tests {
         let words = ["cofferdam", "--log", "/l", "--log-format", "json", "create", "--nope", "box"];
         let globals = Globals::guess(&words.map(OsString::from)).expect("globals");
         assert_eq!((globals.log, globals.log_format), (Some("/l".into()), LogFormat::Json));
-    }
-
-    #[test]
-    fn errors_are_one_line() {
-        let error = Cli::try_parse_from(["cofferdam", "create", "--nope", "box"]).expect_err("no such flag");
-        assert_eq!(one_line(&error.render().to_string()), "unexpected argument '--nope' found");
     }
 }
