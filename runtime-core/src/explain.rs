@@ -32,6 +32,9 @@ pub(crate) fn explain(error: ProcessError, new: Namespaces) -> Error {
 /// The setting of the host that is in the way, or what the caller lacks.
 fn hint(error: &Error, new: Namespaces) -> Option<String> {
     let number = error.errno()?.number();
+    if number == libc::EDQUOT {
+        return keyring_hint(error).map(str::to_owned);
+    }
     if ![libc::EPERM, libc::EACCES, libc::ENOSPC, libc::EUSERS].contains(&number) {
         return None;
     }
@@ -61,6 +64,14 @@ fn hint(error: &Error, new: Namespaces) -> Option<String> {
     Some(hint.to_owned())
 }
 
+/// Each container has a session keyring, and an ordinary user few of them.
+fn keyring_hint(error: &Error) -> Option<&'static str> {
+    let Error::Process(ProcessError::Step { step, .. }) = error else { return None };
+    step.contains("session keyring").then_some(
+        "the host allows this user no more keyrings: see its settings kernel.keys.maxkeys and maxbytes, or go without a new one",
+    )
+}
+
 /// The kernel gives a user namespace no new procfs or sysfs that shows more than those that can be seen already.
 fn fresh_hint(error: &Error) -> Option<&'static str> {
     let Error::Process(ProcessError::Step { step, .. }) = error else { return None };
@@ -74,5 +85,29 @@ fn fresh_hint(error: &Error) -> Option<&'static str> {
         )
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cofferdam_process::Errno;
+
+    use super::*;
+
+    #[test]
+    fn who_may_have_no_more_keyrings_is_told_why() {
+        let step = |step: &str| ProcessError::Step {
+            index: None,
+            step: step.to_owned(),
+            call: None,
+            errno: Errno::new(libc::EDQUOT),
+        };
+        let error = explain(step("call keyctl join session keyring"), Namespaces::empty());
+        assert_eq!(
+            error.to_string(),
+            "the host allows this user no more keyrings: see its settings kernel.keys.maxkeys and maxbytes, or go without a new one"
+        );
+        let error = explain(step("mount tmpfs on /tmp"), Namespaces::empty());
+        assert!(error.to_string().starts_with("mount tmpfs on /tmp: EDQUOT"), "{error}");
     }
 }

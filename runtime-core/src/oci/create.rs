@@ -85,7 +85,7 @@ impl Making {
             None => Place::Callers,
         };
         let view = cgroup.view();
-        let passed = descriptors::own(3, options.listen_fds + options.preserve_fds)?;
+        let passed = descriptors::own(3, options.listen_fds.saturating_add(options.preserve_fds))?;
         let notify = self.entry.as_ref().zip(options.notify_socket.as_ref());
         let notify = notify.map(|((entry, _), _)| notify::make_directory(entry)).transpose()?;
         let spec = with_environment(options.spec, options.listen_fds, notify.is_some());

@@ -1,11 +1,14 @@
 //! The end of a container: nothing of it is left.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cofferdam_process::{Child, Process};
 use oci_spec::runtime::Spec;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
+use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use super::cgroup::{CgroupRecord, ContainerCgroup};
 use super::container::Life;
@@ -18,8 +21,14 @@ use crate::LimitPolicy;
 /// How long processes may take to end once they are killed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a process takes to end once it is killed, unless something is in the way.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
 /// How long the first process of a container may take to notice that its creator was killed.
 const MOMENT: Duration = Duration::from_secs(2);
+
+/// Also children whose end sends another signal than `SIGCHLD`.
+const ANY_SIGNAL: WaitIdOptions = WaitIdOptions::from_bits_retain(libc::__WALL.unsigned_abs());
 
 impl Container {
     /// Deletes the container: its cgroup with what is left in it, its state, and with `force` its process. Hooks of the kind
@@ -40,8 +49,10 @@ impl Container {
             return Err(self.refuse("delete", status));
         }
         self.end()?;
+        let removed = remove_cgroup(self.record.cgroup.as_ref(), self.record.cgroup_planned);
+        // What was frozen has ended only now.
         self.reap();
-        let left = remove_cgroup(self.record.cgroup.as_ref(), self.record.cgroup_planned)?;
+        let left = removed?;
         remove_group(self.record.rdt.as_ref())?;
         let state = self.record.state(Status::Stopped, None);
         let mut warnings = hooks::run_all(Kind::Poststop, self.record.surroundings(None), &state);
@@ -58,28 +69,42 @@ impl Container {
         end(Process { pid, pidfd })
     }
 
-    /// Takes the status of a process that is a child of this one, so that no zombie is left.
+    /// Leaves no zombie of its process.
     fn reap(&mut self) {
         match std::mem::replace(&mut self.life, Life::Ended) {
-            // One of others has no status for us.
-            Life::Process(mut child) => drop(child.try_wait()),
+            // It could not be killed, or it is for whoever reaps it.
+            Life::Process(mut child) => drop(reap(&mut child, AT_ONCE)),
             Life::Held(held) => drop(held),
             Life::Ended => {}
         }
     }
 }
 
+/// Waits for the end of a process, but no longer than this, and leaves no zombie of it.
+pub(super) fn reap(child: &mut Child, timeout: Duration) -> Result<()> {
+    wait_for_end(child.pidfd(), timeout)?;
+    // The status of somebody else's child is told only after its parent took it, which may be late, and nobody wants it here.
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT | ANY_SIGNAL;
+    if retry_on_intr(|| waitid(WaitId::PidFd(child.pidfd()), options)).is_ok() {
+        child.try_wait()?;
+    }
+    Ok(())
+}
+
+fn wait_for_end(pidfd: BorrowedFd<'_>, timeout: Duration) -> Result<()> {
+    let mut fds = [PollFd::from_borrowed_fd(pidfd, PollFlags::IN)];
+    let limit = Timespec::try_from(timeout).ok();
+    retry_on_intr(|| poll(&mut fds, limit.as_ref())).map_err(Error::call("poll"))?;
+    Ok(())
+}
+
 /// Kills a process and waits for its end.
 fn end(process: Process<'_>) -> Result<()> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let copy = process.pidfd.try_clone_to_owned();
     let copy = copy.map_err(|error| Error::io("pidfd", "/proc/self/fd")(&error))?;
     Child::from_pidfd(process.pid, copy).kill(libc::SIGKILL)?;
-    let mut fds = [PollFd::from_borrowed_fd(process.pidfd, PollFlags::IN)];
     // One that is frozen ends with its cgroup.
-    let moment = Timespec::try_from(Duration::from_millis(100)).ok();
-    rustix::io::retry_on_intr(|| poll(&mut fds, moment.as_ref())).map_err(Error::call("poll"))?;
-    Ok(())
+    wait_for_end(process.pidfd, AT_ONCE)
 }
 
 /// The lock, from whoever has it: who creates or starts a container gives up when its process has ended.

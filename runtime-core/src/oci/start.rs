@@ -95,8 +95,8 @@ impl Container {
         };
         let ended = killed.and_then(|()| self.cgroup()?.kill_all(super::delete::PATIENCE));
         if let Life::Process(child) = &mut self.life {
-            // A child of ours is reaped here; one of others is not our business.
-            drop(child.wait_timeout(super::delete::PATIENCE));
+            // What failed before is what counts.
+            drop(super::delete::reap(child, super::delete::PATIENCE));
         }
         match ended {
             Ok(()) => error,
