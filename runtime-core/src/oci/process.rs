@@ -6,8 +6,12 @@ use std::time::Duration;
 use super::Result;
 use crate::{ChildStderr, ChildStdin, ChildStdout, ExitStatus};
 
-/// A process that was started by [`Container::exec`](super::Container::exec). It is a child of the caller; dropping it neither
-/// kills it nor waits for it.
+/// A process that was started by [`Container::exec`](super::Container::exec). It is a child of the caller.
+///
+/// # Dropping
+/// Dropping it neither kills nor waits for the process, like `std::process::Child`. One that nobody waits for stays a zombie
+/// from its end until this process ends, also when its container was deleted: a program that runs for long has to
+/// [`wait`](Self::wait) for each.
 #[derive(Debug)]
 pub struct Process {
     child: cofferdam_process::Child,
