@@ -104,6 +104,8 @@ lane_test_features() {
         if compgen -G "$directory/tests/oci_*" >/dev/null; then
             # The examples have that feature on, so the workspace's own run has tested it.
             mapfile -t tests < <(tests_without_oci "$directory")
+            # A test runs them, and they are only built along with everything.
+            [[ ! -d $directory/examples ]] || run cargo build -p "$name" --all-features --examples
             run_tests "${environment[@]}" -- -p "$name" --all-features --doc
             run_tests "${environment[@]}" -- -p "$name" --all-features "${tests[@]}"
         else
@@ -199,6 +201,15 @@ lane_engines() {
     done
     run_counted env REQUIRE_ALL=1 COFFERDAM_TEST_IMAGES="$(images_directory)" \
         cargo test -p cofferdam-examples --test engines --no-fail-fast -- --ignored --show-output
+}
+
+# What leaks a little shows itself: many containers, one after the other and at once. The command line takes longer.
+lane_many() {
+    is_root || { skip "needs root"; return; }
+    run_counted env REQUIRE_ALL=1 COFFERDAM_TEST_MANY=10000,500 \
+        cargo test --release -p cofferdam --features oci --test oci_many -- --show-output
+    run_counted env REQUIRE_ALL=1 COFFERDAM_TEST_MANY=500,200 \
+        cargo test --release -p cofferdam-examples --test oci_cli_many -- --show-output
 }
 
 # What is only run by hand still builds.

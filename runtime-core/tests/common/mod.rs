@@ -3,6 +3,7 @@
 
 #[cfg(feature = "oci")]
 pub mod bundle;
+pub mod traces;
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
