@@ -10,7 +10,7 @@ use common::{errors, users};
 /// What an example prints as anybody, as root, and as an ordinary user.
 type Case = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
-const CASES: [Case; 27] = [
+const CASES: [Case; 28] = [
     (
         "capabilities",
         &[
@@ -83,6 +83,7 @@ const CASES: [Case; 27] = [
         &[],
     ),
     ("lsns", &["belong to process", "sleep 60", "cgroup"], &[], &[]),
+    ("many", &["100 run at once", "100 of 100 ended as they were told"], &[], &[]),
     (
         "meeting",
         &["it reads: Linux version", "a message from the caller", "handed over at the start"],
@@ -147,11 +148,11 @@ fn built(name: &str) -> PathBuf {
 #[test]
 fn every_example_shows_what_it_says() {
     for (name, anybody, root, ordinary) in CASES {
-        if name == "tokio" && !cfg!(feature = "tokio") {
-            println!("skipped: the example tokio needs the feature");
+        if ["many", "tokio"].contains(&name) && !cfg!(feature = "tokio") {
+            println!("skipped: the example {name} needs the feature tokio");
             continue;
         }
-        if ["engine", "oci_bundle"].contains(&name) && !Path::new("/bin/busybox").exists() {
+        if ["engine", "many", "oci_bundle"].contains(&name) && !Path::new("/bin/busybox").exists() {
             println!("skipped: the example {name} needs a static busybox");
             continue;
         }
