@@ -11,10 +11,14 @@ use super::builder::{Builder, path, text};
 use super::files;
 use super::program::Value;
 use crate::Error;
-use crate::plan::{Attributes, Location, Mount, MountFlags, MountOption, Source, Step, Target, TargetKind};
+use crate::plan::{
+    Argument, Attributes, Location, Mount, MountFlags, MountOption, RawCall, Source, Step, Target, TargetKind,
+};
 
 /// The parameter that is no option to `mount(2)`.
 const SOURCE: &str = "source";
+/// The kernel takes one page of options, and cuts off the rest without a word.
+const PAGE: usize = 4096;
 
 /// Whether a mount can be made this way, before these steps: nobody wants its descriptor, `mount(2)` can say all of it,
 /// and the working directory is not needed until it is set.
@@ -29,7 +33,8 @@ fn is_directory_free(steps: &[Step]) -> bool {
         let relative = match step {
             Step::PivotRoot { .. } | Step::ChangeRoot { .. } => return true,
             Step::WorkingDirectory(path) => return path.is_absolute(),
-            Step::Call(_) | Step::Sync { .. } | Step::If { .. } => true,
+            Step::Call(call) => sees(call),
+            Step::Sync { .. } | Step::If { .. } => true,
             Step::Unmount(path) => !path.is_absolute(),
             Step::Mount(Mount { source: Source::Tree { from, .. }, .. }) => seen(from),
             Step::MountAttributes { mount: location, .. }
@@ -47,18 +52,25 @@ fn is_directory_free(steps: &[Step]) -> bool {
     false
 }
 
+/// Whether a call may see a path from the working directory. Those that are listed take theirs from a descriptor.
+fn sees(call: &RawCall) -> bool {
+    const BY_DESCRIPTOR: [libc::c_long; 4] =
+        [libc::SYS_mknodat, libc::SYS_symlinkat, libc::SYS_unlinkat, libc::SYS_fchownat];
+    let listed = BY_DESCRIPTOR.contains(&call.number.into());
+    !listed || !call.arguments.iter().any(|argument| matches!(argument, Argument::Descriptor(_)))
+}
+
 fn says_all(mount: &Mount) -> bool {
     let Some(target) = &mount.target else { return false };
     let attributes = Attributes { set: MountFlags::empty(), ..mount.attributes };
     if mount.into.is_some() || target.root.is_none() || !attributes.is_empty() {
         return false;
     }
-    // The lower bits are the same in both calls, but read-only would be the whole file system here.
-    let plain = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     match &mount.source {
         Source::New { options, .. } => {
             let directory = target.fresh || target.make != Some(TargetKind::File);
-            directory && plain.contains(mount.attributes.set) && options.iter().all(is_plain)
+            let plain = options.iter().all(is_plain) && joined(options).len() < PAGE;
+            directory && plain && flags(mount.attributes.set).is_some()
         }
         Source::Tree { from, recursive } => {
             let seen = from.path.is_absolute() && from.dir.is_none() || from.dir == target.root;
@@ -77,6 +89,28 @@ fn is_plain(option: &MountOption) -> bool {
     }
 }
 
+/// The flags of `mount(2)` for these attributes; none for what it cannot say. Read-only would be the whole file system there.
+fn flags(attributes: MountFlags) -> Option<u64> {
+    const SAME: [(MountFlags, u64); 7] = [
+        (MountFlags::NOSUID, libc::MS_NOSUID),
+        (MountFlags::NODEV, libc::MS_NODEV),
+        (MountFlags::NOEXEC, libc::MS_NOEXEC),
+        (MountFlags::NOATIME, libc::MS_NOATIME),
+        (MountFlags::STRICTATIME, libc::MS_STRICTATIME),
+        (MountFlags::NODIRATIME, libc::MS_NODIRATIME),
+        (MountFlags::NOSYMFOLLOW, libc::MS_NOSYMFOLLOW),
+    ];
+    let mut rest = attributes.bits();
+    let mut flags = 0;
+    for (attribute, flag) in SAME {
+        if attributes.contains(attribute) {
+            rest &= !attribute.bits();
+            flags |= flag;
+        }
+    }
+    (rest == 0).then_some(flags)
+}
+
 /// Makes it.
 pub(super) fn mount(builder: &mut Builder<'_>, mount: &Mount) -> Result<(), Error> {
     let Some(target) = &mount.target else { return Ok(()) };
@@ -90,7 +124,8 @@ pub(super) fn mount(builder: &mut Builder<'_>, mount: &Mount) -> Result<(), Erro
                 _ => None,
             });
             let source = source.transpose()?.unwrap_or_else(|| kind.clone());
-            (Value::Bytes(source), Value::Bytes(kind), mount.attributes.set.bits(), data)
+            let flags = flags(mount.attributes.set).unwrap_or_default();
+            (Value::Bytes(source), Value::Bytes(kind), flags, data)
         }
         Source::Tree { from, .. } => (path(&from.path)?, Value::Number(0), libc::MS_BIND, Value::Number(0)),
         Source::Detached(_) => return Ok(()),

@@ -1,7 +1,9 @@
 //! Plans become the operations they should.
 
 use super::*;
-use crate::plan::{Credentials, Location, Mount, Namespaces, TargetKind};
+use crate::plan::{
+    Argument, Attributes, Credentials, Location, Mount, MountFlags, Namespaces, RawCall, TargetKind,
+};
 use crate::{Capabilities, CapabilitySet};
 
 const CONTEXT: Context = Context { last_capability: 40, raised: None };
@@ -34,6 +36,37 @@ fn a_mount_is_made_configured_and_attached_by_descriptor() {
     assert!(calls(&plan).contains(&"fsmount"));
     plan.steps = vec![Step::Mount(Mount::bind(Location::path("/usr"), true).into_slot(root))];
     assert_eq!(calls(&plan), ["open_tree"]);
+}
+
+#[test]
+fn calls_that_take_their_paths_from_descriptors_do_not_mind_the_working_directory() {
+    let mut plan = Plan::new("/bin/true");
+    let root = plan.slot("root");
+    let node = |number: libc::c_long, dir| RawCall {
+        name: "call".into(),
+        number: u32::try_from(number).unwrap(),
+        arguments: vec![dir, Argument::Text("relative".into()), Argument::Number(0), Argument::Number(0)],
+        into: None,
+        tolerate: None,
+    };
+    let by_mount = |mount: &Mount, between: Vec<Step>| {
+        let mut plan = plan.clone();
+        plan.steps = vec![Step::Mount(mount.clone())];
+        plan.steps.extend(between);
+        plan.steps.push(Step::WorkingDirectory("/".into()));
+        calls(&plan).contains(&"mount")
+    };
+    let mount = Mount::new("tmpfs").target(Some(root), "", None);
+    let here = Argument::Number(libc::AT_FDCWD.cast_unsigned().into());
+    assert!(by_mount(&mount, vec![Step::Call(node(libc::SYS_mknodat, Argument::Descriptor(root)))]));
+    assert!(!by_mount(&mount, vec![Step::Call(node(libc::SYS_mknodat, here))]));
+    assert!(!by_mount(&mount, vec![Step::Call(node(libc::SYS_fsconfig, Argument::Descriptor(root)))]));
+    // What mount(2) cannot say, or would cut off.
+    let with = |flags| mount.clone().attributes(Attributes::set(flags));
+    assert!(by_mount(&with(MountFlags::STRICTATIME | MountFlags::NOSYMFOLLOW), Vec::new()));
+    assert!(!by_mount(&with(MountFlags::RDONLY), Vec::new()));
+    let long = (0..20).fold(mount.clone(), |mount, n| mount.option(format!("key{n}"), "v".repeat(250)));
+    assert!(!by_mount(&long, Vec::new()));
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn roots() -> Vec<Row> {
                 fs::remove_dir(root.join("tmp")).unwrap();
                 fs::write(root.join("tmp"), "").unwrap();
             },
-            Err("EINVAL"),
+            Err("ENOTDIR"),
         ),
         (
             "the list of users is a fifo",
