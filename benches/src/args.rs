@@ -12,7 +12,7 @@ Examples (flags come after `--`; files are written relative to the folder `bench
 
 /// How long it takes to start an isolated process and see it end.
 #[derive(Debug, Clone, clap::Parser)]
-#[command(name = "spawn", about, after_help = EXAMPLES)]
+#[command(name = "spawn", after_help = EXAMPLES)]
 pub struct Args {
     /// Those of all benches
     #[command(flatten)]

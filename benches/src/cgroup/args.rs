@@ -11,7 +11,7 @@ Examples (flags come after `--`; files are written relative to the folder `bench
 
 /// How long it takes to make a cgroup, to move a process, to read what was used, and to kill.
 #[derive(Debug, Clone, clap::Parser)]
-#[command(name = "cgroup_ops", about, after_help = EXAMPLES)]
+#[command(name = "cgroup_ops", after_help = EXAMPLES)]
 pub struct Args {
     /// Those of all benches
     #[command(flatten)]

@@ -11,7 +11,7 @@ Examples (flags come after `--`; files are written relative to the folder `bench
 
 /// How long it takes to mount the layers of an image, and to unmount them.
 #[derive(Debug, Clone, clap::Parser)]
-#[command(name = "mount", about, after_help = EXAMPLES)]
+#[command(name = "mount", after_help = EXAMPLES)]
 pub struct Args {
     /// Those of all benches
     #[command(flatten)]

@@ -13,7 +13,7 @@ Examples (flags come after `--`; files are written relative to the folder `bench
 
 /// How long the parts of the life of a container take, and how much memory it needs.
 #[derive(Debug, Clone, clap::Parser)]
-#[command(name = "oci", about, after_help = EXAMPLES)]
+#[command(name = "oci", after_help = EXAMPLES)]
 pub struct Args {
     /// Those of all benches
     #[command(flatten)]

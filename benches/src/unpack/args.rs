@@ -13,7 +13,7 @@ Examples (flags come after `--`; files are looked for relative to the folder `be
 
 /// How long it takes to make the directory of an image out of its layers, and in how much memory.
 #[derive(Debug, Clone, clap::Parser)]
-#[command(name = "layer_unpack", about, after_help = EXAMPLES)]
+#[command(name = "layer_unpack", after_help = EXAMPLES)]
 pub struct Args {
     /// Those of all benches
     #[command(flatten)]
