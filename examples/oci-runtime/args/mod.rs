@@ -59,7 +59,7 @@ pub struct Globals {
     #[arg(long, value_name = "MANAGER", value_enum, hide = true)]
     pub cgroup_manager: Option<CgroupManager>,
     /// Whether a container may do without a cgroup that cannot be made; auto: if the caller is not root
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Rootless::Auto)]
+    #[arg(long, value_enum, ignore_case = true, value_name = "WHEN", default_value_t = Rootless::Auto)]
     pub rootless: Rootless,
     /// Print the version
     #[arg(short = 'v', long = "version", action = ArgAction::Version)]
@@ -277,6 +277,14 @@ mod tests {
             panic!("not exec")
         };
         assert!(exec.detach && exec.words.is_empty() && exec.process == Some(PathBuf::from("/x")));
+    }
+
+    #[test]
+    fn rootless_is_said_in_runcs_words() {
+        let rootless = |word| parse(&["--rootless", word, "list"]).globals.rootless;
+        assert_eq!(["true", "1", "T", "True"].map(rootless), [Rootless::True; 4]);
+        assert_eq!(["false", "0", "FALSE"].map(rootless), [Rootless::False; 3]);
+        assert_eq!(rootless("auto"), Rootless::Auto);
     }
 
     #[test]

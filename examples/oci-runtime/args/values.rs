@@ -9,10 +9,12 @@ use oci_spec::runtime::Capability;
 
 use super::User;
 
-/// What `--rootless` says.
+/// What `--rootless` says, also in the other words that Go has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Rootless {
+    #[value(aliases = ["1", "t"])]
     True,
+    #[value(aliases = ["0", "f"])]
     False,
     Auto,
 }
