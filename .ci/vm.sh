@@ -6,7 +6,7 @@
 readonly VM_PACKAGES=(cofferdam-cgroups cofferdam-process cofferdam-namespaces cofferdam-overlay cofferdam cofferdam-examples)
 # Programs of the examples whose use of cgroups others test, too; each starts dozens of others, which takes minutes in there.
 # Of containers, what does not depend on the kernel or is tried many times.
-readonly VM_SLOW='/(examples|runtime-core)\s.*/(isolate|examples|engines|oci_cli(_exec|_faults|_many|_tty)?|oci_security|oci_faults|oci_leaks|oci_many|prop_config|config_schema)-[0-9a-f]+$'
+readonly VM_SLOW='/(examples|runtime-core)\s.*/(isolate|examples|engines|oci_cli(_exec|_faults|_many|_passed|_tty)?|oci_security|oci_faults|oci_leaks|oci_many|prop_config|config_schema)-[0-9a-f]+$'
 # What makes an AppArmor guest one.
 readonly VM_APPARMOR='grep -q apparmor /sys/kernel/security/lsm && cat /proc/self/attr/apparmor/current'
 

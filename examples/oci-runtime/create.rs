@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cofferdam::oci::{Bundle, Container, CreateOptions, Runtime, Spec};
+use cofferdam::oci::{Bundle, Container, CreateOptions, Error, Runtime, Spec};
 use rustix::process::{getpid, set_child_subreaper};
 
 use crate::args::{Create, Run};
@@ -51,6 +51,8 @@ pub fn run(context: &Context<'_>, options: &Run) -> Result<u8, Failure> {
     if !remains {
         match (&result, container.delete(true)) {
             (_, Ok(errors)) => context.warn("delete", &errors),
+            // Somebody else was faster.
+            (_, Err(Error::NotFound { .. })) => {}
             (Ok(_), Err(error)) => return Err(error.into()),
             (Err(_), Err(error)) => context.warn("delete", &[error]),
         }

@@ -129,10 +129,10 @@ fn watch(
 
 fn handle(signal: i32, program: &impl Program, bridge: Option<&Bridge>, log: &Log) {
     match (signal, bridge) {
-        // The size of another terminal, and about streams of this process.
+        // The size of another terminal, and about streams and files of this process.
         (libc::SIGWINCH, Some(bridge)) => bridge.resize(),
         (libc::SIGCONT, Some(bridge)) => bridge.resume(),
-        (libc::SIGURG | libc::SIGPIPE, _) => {}
+        (libc::SIGURG | libc::SIGPIPE | libc::SIGXFSZ, _) => {}
         _ => match program.signal(signal) {
             Ok(()) | Err(Error::NotRunning { .. }) => {}
             Err(error) => warn(log, &format!("pass signal {signal} on"), &error),

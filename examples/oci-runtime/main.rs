@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 }
 
 fn run(words: &[OsString]) -> (Log, Result<u8, Failure>) {
-    if let Err(failure) = guard::check() {
+    if let Err(failure) = guard::check().and_then(|()| signals::block_file_size()) {
         return (Log::plain(), Err(failure));
     }
     let (globals, command) = match Cli::read(words) {

@@ -25,6 +25,11 @@ const ENDING: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTE
 /// How often what holds up the work is killed, once that was given up.
 const AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
+/// Lets a file that may not grow be an error, in this thread and those that it starts, and not the end of this process.
+pub fn block_file_size() -> Result<(), Failure> {
+    SigSet::from(Signal::SIGXFSZ).thread_block().map_err(Failure::of("block a signal"))
+}
+
 /// All signals, except those of the processor.
 #[derive(Debug)]
 pub struct Signals {

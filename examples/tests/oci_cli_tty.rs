@@ -3,17 +3,15 @@
 mod common;
 
 use std::fs::File;
-use std::io::{IoSliceMut, Read, Write};
-use std::mem::MaybeUninit;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
 use common::User;
-use common::oci::{Bundle, PATIENCE, users, wait_until};
+use common::oci::{Bundle, PATIENCE, receive, users, wait_until};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
@@ -172,22 +170,6 @@ fn a_further_program_has_a_terminal_of_its_own() {
         assert_eq!(child.wait().expect("wait").code(), Some(5));
         assert!(!terminal.is_raw());
     }
-}
-
-/// The descriptor that was sent, and its name.
-fn receive(listener: &UnixListener) -> (File, String) {
-    let (stream, _) = listener.accept().expect("a connection");
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut name = [0; 256];
-    let message =
-        recvmsg(&stream, &mut [IoSliceMut::new(&mut name)], &mut ancillary, RecvFlags::CMSG_CLOEXEC);
-    let count = message.expect("a message").bytes;
-    let sent = ancillary.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
-        _ => None,
-    });
-    (sent.expect("a descriptor").into(), String::from_utf8_lossy(&name[..count]).into_owned())
 }
 
 #[test]

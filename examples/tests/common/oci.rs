@@ -1,13 +1,17 @@
 //! Containers of the command line `cofferdam`, in bundles with a busybox.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde_json::{Value, json};
 
 use super::{User, errors};
@@ -190,6 +194,22 @@ pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
         assert!(start.elapsed() < PATIENCE, "in vain waited: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// The descriptor that was sent, and its name.
+pub fn receive(listener: &UnixListener) -> (File, String) {
+    let (stream, _) = listener.accept().expect("a connection");
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut name = [0; 256];
+    let message =
+        recvmsg(&stream, &mut [IoSliceMut::new(&mut name)], &mut ancillary, RecvFlags::CMSG_CLOEXEC);
+    let count = message.expect("a message").bytes;
+    let sent = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+        _ => None,
+    });
+    (sent.expect("a descriptor").into(), String::from_utf8_lossy(&name[..count]).into_owned())
 }
 
 /// A directory with a busybox under its names, and the directories that are mounted on.
