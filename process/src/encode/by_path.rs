@@ -12,7 +12,8 @@ use super::files;
 use super::program::Value;
 use crate::Error;
 use crate::plan::{
-    Argument, Attributes, Location, Mount, MountFlags, MountOption, RawCall, Source, Step, Target, TargetKind,
+    Argument, Attributes, Location, Mount, MountFlags, MountOption, Namespaces, RawCall, Source, Step,
+    Target, TargetKind,
 };
 
 /// The parameter that is no option to `mount(2)`.
@@ -20,10 +21,22 @@ const SOURCE: &str = "source";
 /// The kernel takes one page of options, and cuts off the rest without a word.
 const PAGE: usize = 4096;
 
-/// Whether a mount can be made this way, before these steps: nobody wants its descriptor, `mount(2)` can say all of it,
-/// and the working directory is not needed until it is set.
-pub(super) fn can(mount: &Mount, then: &[Step]) -> bool {
-    says_all(mount) && is_directory_free(then)
+/// Whether a mount can be made this way, before these steps: nobody wants its descriptor, `mount(2)` can say all of it and
+/// takes it, and the working directory is not needed until it is set.
+pub(super) fn can(mount: &Mount, namespaces: Namespaces, then: &[Step]) -> bool {
+    says_all(mount) && is_new(mount, namespaces) && is_directory_free(then)
+}
+
+/// Whether the file system is another one than what may be mounted there: `mount(2)` refuses the same one in the same place.
+fn is_new(mount: &Mount, namespaces: Namespaces) -> bool {
+    let Source::New { filesystem, .. } = &mount.source else { return true };
+    match filesystem.to_str() {
+        Some("proc") => namespaces.contains(Namespaces::PID),
+        Some("mqueue") => namespaces.contains(Namespaces::IPC),
+        Some("sysfs") => namespaces.contains(Namespaces::NET),
+        Some("cgroup" | "cgroup2") => false,
+        _ => true,
+    }
 }
 
 /// Whether the working directory is set before a path is seen from it.
@@ -81,9 +94,12 @@ fn says_all(mount: &Mount) -> bool {
 }
 
 fn is_plain(option: &MountOption) -> bool {
+    // Options of any file system are flags of mount(2), and not every file system finds them among its own.
+    const OF_ANY: [&str; 9] =
+        ["ro", "rw", "sync", "async", "dirsync", "lazytime", "nolazytime", "mand", "nomand"];
     let has_comma = |text: &OsString| text.as_encoded_bytes().contains(&b',');
     match option {
-        MountOption::Flag(key) => !has_comma(key),
+        MountOption::Flag(key) => !has_comma(key) && !OF_ANY.iter().any(|any| key == any),
         MountOption::Value(key, value) => !has_comma(key) && !has_comma(value),
         MountOption::Descriptor(..) => false,
     }

@@ -30,7 +30,7 @@ mod command {
 /// Makes, configures and attaches a mount.
 pub(super) fn mount(builder: &mut Builder<'_>, index: usize, mount: &Mount) -> Result<(), Error> {
     let then = builder.plan.steps.get(index + 1..).unwrap_or_default();
-    if !builder.nested && by_path::can(mount, then) {
+    if !builder.nested && by_path::can(mount, builder.plan.namespaces, then) {
         return by_path::mount(builder, mount);
     }
     let (slot, temporary) = match (&mount.source, mount.into) {

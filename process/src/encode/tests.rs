@@ -61,6 +61,9 @@ fn calls_that_take_their_paths_from_descriptors_do_not_mind_the_working_director
     assert!(by_mount(&mount, vec![Step::Call(node(libc::SYS_mknodat, Argument::Descriptor(root)))]));
     assert!(!by_mount(&mount, vec![Step::Call(node(libc::SYS_mknodat, here))]));
     assert!(!by_mount(&mount, vec![Step::Call(node(libc::SYS_fsconfig, Argument::Descriptor(root)))]));
+    // What mount(2) refuses where the same file system is mounted already.
+    let of = |filesystem: &str| Mount::new(filesystem).target(Some(root), "", None);
+    assert!(!by_mount(&of("proc"), Vec::new()) && !by_mount(&of("cgroup2"), Vec::new()));
     // What mount(2) cannot say, or would cut off.
     let with = |flags| mount.clone().attributes(Attributes::set(flags));
     assert!(by_mount(&with(MountFlags::STRICTATIME | MountFlags::NOSYMFOLLOW), Vec::new()));

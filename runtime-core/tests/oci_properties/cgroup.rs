@@ -45,6 +45,38 @@ fn check(controller: Controller, resources: Value, v1: &[(&str, &str)], v2: &[(&
     assert_eq!(bundle.cgroups().len(), 0);
 }
 
+/// The options of the host's hierarchy of v2, which belong to no single mount of it.
+fn options_of_v2() -> String {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").expect("a table");
+    let found = table.lines().find_map(|line| line.split_once(" - cgroup2 "));
+    found.and_then(|(_, rest)| rest.split(' ').nth(1)).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_hosts_hierarchy_keeps_its_options_whatever_a_container_mounts() {
+    require!(is_root() && busybox().is_some(), "root and a static busybox");
+    let before = options_of_v2();
+    if !before.contains("nsdelegate") {
+        println!("skipped: cgroup2 has no option that could be lost");
+        return;
+    }
+    for own in [false, true] {
+        let bundle = bundle("exit 0", |config| {
+            let namespaces = config["linux"]["namespaces"].as_array_mut().expect("a list");
+            namespaces.retain(|namespace| namespace["type"] != "cgroup");
+            namespaces.extend(own.then(|| json!({ "type": "cgroup" })));
+            let mount = json!({ "destination": "/sys/fs/cgroup", "type": "cgroup2", "source": "cgroup" });
+            let mounts = config["mounts"].as_array_mut().expect("a list");
+            mounts.retain(|mount| mount["destination"] != "/sys/fs/cgroup");
+            mounts.push(mount);
+        });
+        bundle.create("box").unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(options_of_v2(), before, "with a cgroup namespace of its own: {own}");
+        bundle.runtime.delete("box", true).unwrap_or_else(|error| panic!("{error}"));
+    }
+    assert_eq!(options_of_v2(), before);
+}
+
 #[test]
 fn the_cgroup_is_where_the_path_says() {
     require!(is_root() && busybox().is_some(), "root and a static busybox");

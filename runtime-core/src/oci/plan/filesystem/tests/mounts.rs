@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use serde_json::json;
 
 use super::{add, attempt, boxed, has_busybox, in_user_namespace, is_root};
+use crate::oci::plan::testing::spec;
 
 /// The options of a mount, as the kernel lists them.
 const OPTIONS: &str = "grep ' /x ' /proc/self/mountinfo | cut -d' ' -f6-";
@@ -32,6 +33,25 @@ fn options_become_attributes_and_parameters() {
         let text = attempt(&spec).unwrap();
         assert!(text.starts_with(expected), "{options}: {text}");
     }
+}
+
+#[test]
+fn what_the_host_has_mounted_there_can_be_mounted_again() {
+    if !is_root() {
+        return;
+    }
+    // The root, and the namespaces that these file systems belong to, are those of the host.
+    let spec = spec("grep -cE ' /(proc|sys|dev/mqueue) ' /proc/self/mountinfo", |value| {
+        value["linux"]["namespaces"] = json!([{ "type": "mount" }]);
+        value["mounts"] = json!([
+            { "destination": "/proc", "type": "proc", "source": "proc" },
+            { "destination": "/sys", "type": "sysfs", "source": "sysfs" },
+            { "destination": "/tmp", "type": "mqueue", "source": "mqueue" },
+            { "destination": "/tmp", "type": "mqueue", "source": "mqueue" },
+        ]);
+    });
+    let count: u32 = attempt(&spec).unwrap().trim().parse().unwrap();
+    assert!(count >= 4, "{count}");
 }
 
 #[test]
