@@ -24,6 +24,8 @@ pub(super) struct Builder<'a> {
     pub(super) private_proc: Option<u32>,
     /// Files of the process in procfs that were opened at the start, by step.
     pub(super) opened: Vec<(usize, u32)>,
+    /// Filled if the working directory was entered at the first attempt, where there are two.
+    pub(super) entered: Option<u32>,
     /// The steps that are being encoded belong to a condition.
     pub(super) nested: bool,
     /// Nothing is joined with the operations before this one, as a condition leads here.
@@ -54,6 +56,7 @@ impl<'a> Builder<'a> {
             part: Part::Frame("prepare the init"),
             private_proc: None,
             opened: Vec::new(),
+            entered: None,
             nested: false,
             joint: 0,
             operations: Vec::new(),

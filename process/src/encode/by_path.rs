@@ -46,6 +46,7 @@ fn is_directory_free(steps: &[Step]) -> bool {
         let relative = match step {
             Step::PivotRoot { .. } | Step::ChangeRoot { .. } => return true,
             Step::WorkingDirectory(path) => return path.is_absolute(),
+            Step::TryWorkingDirectory(path) => !path.is_absolute(),
             Step::Call(call) => sees(call),
             Step::Sync { .. } | Step::If { .. } => true,
             Step::Unmount(path) => !path.is_absolute(),

@@ -4,6 +4,7 @@ mod builder;
 mod by_path;
 mod condition;
 mod credentials;
+mod directory;
 mod files;
 mod mount;
 mod numbering;
@@ -60,6 +61,7 @@ pub(crate) fn encode(plan: &Plan, context: Context) -> Result<Program, Error> {
         builder.part = Part::Step(index);
         lower(&mut builder, index, step)?;
     }
+    directory::check(&builder)?;
     epilogue(&mut builder)?;
     Ok(builder.finish())
 }

@@ -78,10 +78,8 @@ fn attributes(builder: &mut Builder<'_>, step: &Step) -> Result<(), Error> {
         }
         Step::NoNewPrivileges => builder.call("prctl", libc::SYS_prctl, prctl(PR_SET_NO_NEW_PRIVS, 1)),
         Step::Umask(mask) => builder.call("umask", libc::SYS_umask, [number(u64::from(*mask))]),
-        Step::WorkingDirectory(directory) => {
-            builder.call("chdir", libc::SYS_chdir, [path(directory)?]);
-            builder.push(Operation::new(code::CWD), Some("getcwd"));
-        }
+        Step::WorkingDirectory(directory) => super::directory::enter(builder, directory)?,
+        Step::TryWorkingDirectory(directory) => super::directory::try_to_enter(builder, directory)?,
         Step::NewSession => builder.call("setsid", libc::SYS_setsid, []),
         Step::ParentDeathSignal(signal) => {
             let signal = u64::from(signal.unsigned_abs());

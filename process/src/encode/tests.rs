@@ -73,6 +73,16 @@ fn calls_that_take_their_paths_from_descriptors_do_not_mind_the_working_director
 }
 
 #[test]
+fn a_directory_that_is_tried_has_to_be_entered_in_the_end() {
+    let mut plan = Plan::new("/bin/true");
+    plan.steps.push(Step::TryWorkingDirectory("/own".into()));
+    let error = encode(&plan, CONTEXT).map(drop).unwrap_err().to_string();
+    assert!(error.contains("is tried, and no step follows that has to enter it"), "{error}");
+    plan.steps.push(Step::WorkingDirectory("/own".into()));
+    assert_eq!(calls(&plan), ["chdir", "getcwd", "openat", "close", "close", "chdir", "getcwd"]);
+}
+
+#[test]
 fn the_bounding_set_goes_first_and_the_user_id_before_the_rest() {
     let mut plan = Plan::new("/bin/true");
     plan.steps.push(Step::Credentials(Credentials {

@@ -227,6 +227,7 @@ fn process_text(step: &Step) -> String {
         Step::NoNewPrivileges => "set no_new_privs".into(),
         Step::Umask(mask) => format!("set umask {mask:03o}"),
         Step::WorkingDirectory(path) => format!("change directory to {}", path.display()),
+        Step::TryWorkingDirectory(path) => format!("try to change directory to {}", path.display()),
         Step::NewSession => "start a new session".into(),
         Step::ParentDeathSignal(signal) => format!("set parent death signal {signal}"),
         _ => String::new(),

@@ -180,8 +180,12 @@ pub enum Step {
     NoNewPrivileges,
     /// Sets the file mode creation mask.
     Umask(u32),
-    /// Changes the working directory and checks that it lies inside the root.
+    /// Changes the working directory and checks that it lies inside the root. After a
+    /// [`TryWorkingDirectory`](Self::TryWorkingDirectory) that has done so nothing is left to do.
     WorkingDirectory(PathBuf),
+    /// The same before a change of ids, which may take the right to enter it away or give it. If it may not be entered
+    /// (`EACCES`), the [`WorkingDirectory`](Self::WorkingDirectory) that has to follow tries again.
+    TryWorkingDirectory(PathBuf),
     /// Starts a new session, without a controlling terminal (`setsid(2)`).
     NewSession,
     /// The signal that the process gets when the thread that spawned it ends (`PR_SET_PDEATHSIG`). A change

@@ -165,7 +165,7 @@ impl Plan {
                 then.iter().chain(otherwise).try_for_each(|inner| self.validate_nested(inner))
             }
             Step::Call(call) => self.validate_call(call),
-            Step::WorkingDirectory(path) if path.as_os_str().is_empty() => {
+            Step::WorkingDirectory(path) | Step::TryWorkingDirectory(path) if path.as_os_str().is_empty() => {
                 Err(invalid("working directory", String::new(), "is empty"))
             }
             _ => Ok(()),

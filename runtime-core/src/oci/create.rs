@@ -15,6 +15,7 @@ use super::rdt::ResourceGroup;
 use super::state::{Entry, Identity, Lock, Record, Root};
 use super::streams::Given;
 use super::{Container, CreateOptions, Error, Id, Result, Status, descriptors, notify, sockets, validate};
+use crate::Namespaces;
 use crate::start::{self, Place};
 
 /// The socket at which the init waits.
@@ -113,6 +114,7 @@ impl Making {
             record: &mut self.record,
             entry: self.entry.as_ref(),
             maps: prepared.maps.as_ref(),
+            maps_late: !prepared.plan.namespaces.contains(Namespaces::USER),
             group: self.group.as_ref(),
             console_socket: options.console_socket.as_deref(),
             console: None,

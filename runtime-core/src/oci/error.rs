@@ -117,6 +117,19 @@ pub enum Error {
         /// Why the container could not be made.
         source: Box<Error>,
     },
+    /// A container that has as many processes as it may, or one less, can have no further one: while it enters, a process
+    /// is two.
+    #[error(
+        "{source}: the container has {current} processes and may have {limit}, and who enters takes two places"
+    )]
+    TooMany {
+        /// How many it has.
+        current: u64,
+        /// How many it may have.
+        limit: u64,
+        /// What failed.
+        source: Box<Error>,
+    },
     /// A file that is read and is something else than a regular file.
     #[error("{what} {}: is no regular file", .path.display())]
     NotRegular {
@@ -157,6 +170,11 @@ impl Error {
             },
             other => other,
         };
+        if is_without_root(&error) {
+            let reason = "joins a user namespace in which ids 0 are not mapped: that works by the path \
+                          /proc/PID/ns/user of a process in it, where its ids can be seen";
+            return Self::config("linux.namespaces", reason);
+        }
         Self::Container(crate::explain::explain(error, new))
     }
 
@@ -168,6 +186,12 @@ impl Error {
         let path = path.into();
         move |errno| Self::Path { what, path, errno: Errno::new(errno.raw_os_error()) }
     }
+}
+
+/// Whether the process could not become root, which it only fails to where that is nobody.
+fn is_without_root(error: &cofferdam_process::Error) -> bool {
+    matches!(error, cofferdam_process::Error::Step { step, errno, .. }
+        if step == "set uid 0, gid 0" && errno.number() == libc::EINVAL)
 }
 
 impl From<cofferdam_process::Error> for Error {

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use cofferdam_cgroups::Limit;
 use cofferdam_process::{Child, Spawner};
 
 use super::cgroup::ContainerCgroup;
@@ -53,6 +54,22 @@ impl Container {
     }
 }
 
+/// Says so where there is no room for a process in the cgroup.
+fn full(cgroup: &ContainerCgroup, error: Error) -> Error {
+    let refused = |error: &crate::Error| error.errno().is_some_and(|errno| errno.number() == libc::EAGAIN);
+    if !matches!(&error, Error::Container(error) if refused(error)) {
+        return error;
+    }
+    // If that cannot be read, what failed is still the error.
+    let pids = cgroup.required().ok().and_then(|cgroup| cgroup.statistics().ok()?.pids);
+    match pids.map(|pids| (pids.current, pids.limit)) {
+        Some((Some(current), Some(Limit::Value(limit)))) if current + 2 > limit => {
+            Error::TooMany { current, limit, source: Box::new(error) }
+        }
+        _ => error,
+    }
+}
+
 /// What does not change from one attempt to the next.
 struct Execution<'a> {
     container: &'a Container,
@@ -93,7 +110,7 @@ impl Execution<'_> {
         let inputs: Vec<BorrowedFd<'_>> = opened.iter().map(AsFd::as_fd).collect();
         let mut meetings = Executing { record, console_socket: self.console_socket, console: None };
         let spawner = Spawner::new(&prepared.plan, &inputs);
-        let failed = |error| Error::of_process(error, prepared.plan.namespaces);
+        let failed = |error| full(cgroup, Error::of_process(error, prepared.plan.namespaces));
         let child: Child = if announced {
             let held = spawner.rendezvous(&mut meetings).hold().map_err(failed)?;
             let process = held.process();

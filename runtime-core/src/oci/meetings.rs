@@ -19,6 +19,8 @@ pub(super) struct Creating<'a> {
     pub(super) record: &'a mut Record,
     pub(super) entry: Option<&'a (Entry, Lock)>,
     pub(super) maps: Option<&'a Maps>,
+    /// They are those of a user namespace that is made after others were joined.
+    pub(super) maps_late: bool,
     /// The group of resctrl.
     pub(super) group: Option<&'a ResourceGroup>,
     pub(super) console_socket: Option<&'a Path>,
@@ -30,19 +32,12 @@ pub(super) struct Creating<'a> {
 
 impl Rendezvous for Creating<'_> {
     fn created(&mut self, process: Process<'_>) -> Result<(), BoxError> {
-        if let Some((entry, lock)) = self.entry {
-            // Whoever cleans up after this process has to find it.
-            self.record.process = Some(Identity::of(process.pid, process.pidfd)?);
-            entry.write(self.record, lock)?;
-        }
+        self.keep(process)?;
         if let Some(group) = self.group {
             // What it starts later is in the group, too.
             group.add(process.pid)?;
         }
-        match self.maps {
-            Some(maps) => MapWriter(maps).created(process),
-            None => Ok(()),
-        }
+        if self.maps_late { Ok(()) } else { self.map(process) }
     }
 
     fn sync(
@@ -52,7 +47,8 @@ impl Rendezvous for Creating<'_> {
         received: Vec<OwnedFd>,
     ) -> Result<Vec<OwnedFd>, BoxError> {
         match point {
-            point::MAPS => self.created(process)?,
+            point::MAPS => self.map(process)?,
+            point::FORKED => self.keep(process)?,
             point::CONSOLE => self.console = console(received, self.console_socket)?,
             point::MOUNTED => self.hooks(process)?,
             point::NAMESPACES => self.devices(process, received)?,
@@ -63,6 +59,18 @@ impl Rendezvous for Creating<'_> {
 }
 
 impl Creating<'_> {
+    /// Stores which process it is: whoever cleans up after this one has to find it.
+    fn keep(&mut self, process: Process<'_>) -> Result<()> {
+        let Some((entry, lock)) = self.entry else { return Ok(()) };
+        self.record.process = Some(Identity::of(process.pid, process.pidfd)?);
+        entry.write(self.record, lock)
+    }
+
+    /// Writes the id maps of its user namespace.
+    fn map(&self, process: Process<'_>) -> Result<(), BoxError> {
+        self.maps.map_or(Ok(()), |maps| MapWriter(maps).created(process))
+    }
+
     /// The process is in its namespaces, and has sent a socket of its network.
     fn devices(&self, process: Process<'_>, received: Vec<OwnedFd>) -> Result<()> {
         let socket = only(received, point::NAMESPACES)?;

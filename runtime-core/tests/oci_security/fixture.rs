@@ -1,6 +1,7 @@
 //! A host with something to lose, and the look at it before and after.
 
 use std::fmt::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -95,9 +96,10 @@ impl Outside {
 }
 
 /// All that can be left behind by a container, or changed by it.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Before {
     descriptors: Vec<String>,
-    children: String,
+    children: Vec<u32>,
 }
 
 impl Before {
@@ -192,11 +194,37 @@ fn descriptors() -> Vec<String> {
     all
 }
 
-fn children() -> String {
+/// The processes that are children of this one.
+pub fn children() -> Vec<u32> {
     let tasks = crate::common::names("/proc/self/task".as_ref());
     // A thread may end meanwhile.
-    tasks
-        .iter()
-        .map(|task| std::fs::read_to_string(format!("/proc/self/task/{task}/children")).unwrap_or_default())
-        .collect()
+    let of = |task: &String| {
+        std::fs::read_to_string(format!("/proc/self/task/{task}/children")).unwrap_or_default()
+    };
+    let text: String = tasks.iter().map(of).collect();
+    text.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
+}
+
+/// Waits for something that happens soon.
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < end, "{what}: not within 20 seconds");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A listener whose queue is full, so that who connects waits, and the connection that fills it.
+pub fn full(path: &Path) -> (OwnedFd, OwnedFd) {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+    let socket = || {
+        let flags = SocketFlags::CLOEXEC;
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).expect("a socket")
+    };
+    let (listener, first) = (socket(), socket());
+    let address = SocketAddrUnix::new(path).expect("an address");
+    rustix::net::bind(&listener, &address).expect("bind");
+    rustix::net::listen(&listener, 0).expect("listen");
+    rustix::net::connect(&first, &address).expect("connect");
+    (listener, first)
 }

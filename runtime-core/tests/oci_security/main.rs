@@ -6,10 +6,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod directory;
+mod entering;
 mod fixture;
 mod identity;
+mod joined;
 mod kernel;
+mod killed;
 mod lengths;
+mod lent;
 mod names;
 mod paths;
 mod program;

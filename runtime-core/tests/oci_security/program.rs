@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cofferdam::oci::ExecOptions;
 use rustix::fs::{SealFlags, fcntl_get_seals};
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::common::bundle::{Bundle, busybox, wait};
 use crate::common::{can_isolate, is_root};
-use crate::fixture::{Before, Outside, attempt, for_everybody, turn};
+use crate::fixture::{Before, Outside, attempt, for_everybody, turn, until};
 use crate::require;
 
 #[test]
@@ -78,14 +78,6 @@ fn cve_2019_5736_who_holds_the_init_cannot_write_to_it() {
     assert!(thief.delete(true).unwrap().is_empty());
     assert!(!root.join("written").exists(), "the init was written to");
     assert_eq!(before, after);
-}
-
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < end, "{what}: not within 20 seconds");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]

@@ -3,13 +3,15 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 
+use cofferdam::oci::{Error, ExecOptions, Status};
 use nix::sched::{CloneFlags, unshare};
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::json;
 
 use crate::common::bundle::{Bundle, busybox};
 use crate::common::{can_isolate, is_root};
-use crate::fixture::{Before, Outside, again, attempt, for_everybody, told, turn};
+use crate::fixture::{Before, Outside, again, attempt, for_everybody, told, turn, until};
 use crate::require;
 
 /// Runs a test alone in a process of its own, whose limits it may change.
@@ -170,4 +172,45 @@ fn r8_a_full_state_directory_is_an_error_and_has_nothing_half_made() {
         unmount(&state, UnmountFlags::empty()).unwrap();
         assert!(!outside.is_touched());
     });
+}
+
+#[test]
+fn r7_a_full_container_takes_no_further_process_and_says_why() {
+    require!(is_root() && busybox().is_some(), "root and a static busybox");
+    let _turn = turn();
+    let mut bundle = Bundle::new("for i in 1 2 3; do sleep 1000 & done; wait; exec sleep 1000");
+    bundle.config["linux"]["resources"] = json!({ "pids": { "limit": 4 } });
+    let (outside, empty) = (Outside::new(), Before::look());
+    let mut container = bundle.create("box").unwrap_or_else(|error| panic!("{error}"));
+    container.start().unwrap_or_else(|error| panic!("{error}"));
+    until("it is full", || container.processes().unwrap().len() == 4);
+    let (processes, before) = (container.processes().unwrap(), Before::look());
+    let mut process = container.process_template();
+    process.set_args(Some(vec!["true".into()]));
+    let refused = |has: u64| {
+        let error = container.exec(ExecOptions::new(&process)).unwrap_err();
+        assert!(matches!(error, Error::TooMany { current, limit: 4, .. } if current == has), "{error:?}");
+        let text = error.to_string();
+        let why =
+            format!(": the container has {has} processes and may have 4, and who enters takes two places");
+        assert!(text.contains("EAGAIN") && text.ends_with(&why), "{text}");
+    };
+    (0..20).for_each(|_| refused(4));
+    // Nothing is left of them, and nothing has happened to the container.
+    assert_eq!(container.processes().unwrap(), processes);
+    assert_eq!(before, Before::look());
+    assert_eq!(container.status().unwrap(), Status::Running);
+    let others = processes.iter().filter(|pid| Some(**pid) != container.pid());
+    for (pid, left) in others.zip([3, 2]) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        until("one less", || container.processes().unwrap().len() == left);
+        if left == 3 {
+            refused(3);
+        }
+    }
+    let status = container.exec(ExecOptions::new(&process)).unwrap_or_else(|error| panic!("{error}")).wait();
+    assert!(status.unwrap().success());
+    assert!(container.delete(true).unwrap().is_empty());
+    empty.assert_same(&bundle, &outside, "full");
 }

@@ -44,6 +44,8 @@ pub(crate) mod point {
     pub(crate) const LISTENER: u32 = 5;
     /// First of all, where a user namespace is made after others were joined: its id maps are written.
     pub(crate) const MAPS: u32 = 6;
+    /// The init went on in another process, in a pid namespace that was joined: that one has to be found by whoever cleans up.
+    pub(crate) const FORKED: u32 = 7;
 }
 
 /// The plan for the first process of a container.

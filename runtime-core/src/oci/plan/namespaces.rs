@@ -1,19 +1,23 @@
 //! Namespaces: which are made, which are joined, id maps, clocks.
 
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use cofferdam_namespaces::{Error as NamespaceError, Namespace};
 use oci_spec::runtime::{Linux, LinuxIdMapping, LinuxNamespace, LinuxNamespaceType};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::spaces::JoinedMaps;
 use super::{Request, Spaces, point};
 use crate::oci::{Error, Result};
 use crate::prepare::{Draft, Kinds, LateUser, Maps, first, leave_groups};
+use crate::target::Target;
 use crate::{ClockOffset, Credentials, IdMap, IdRange, InsideId, Kind, Namespaces, OutsideId, Step};
 
 /// The process gets into its namespaces, and in a user namespace it becomes one who may make files there.
 pub(super) fn enter(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<Spaces> {
     let linux = request.spec.linux().as_ref();
-    let Listed { new, joined } = listed(linux)?;
+    let Listed { new, joined, known } = listed(linux)?;
     let joined_kinds = crate::enclosure::kinds_of(&joined);
     if !(new | joined_kinds).contains(Namespaces::MNT) {
         let reason = "has no mount namespace: a container cannot share the caller's";
@@ -44,8 +48,12 @@ pub(super) fn enter(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<Spac
         super::process::raise_limits(draft, process)?;
     }
     way.enter(draft, request.cgroup.shape)?;
-    let early = match (&maps, user) {
-        (Some(maps), None) => maps.early(),
+    if request.listener.is_some() && draft.plan.steps.last() == Some(&Step::Fork) {
+        draft.step(Step::Sync { point: point::FORKED, send: Vec::new(), receive: Vec::new() });
+    }
+    let early = match (&maps, user, &known) {
+        (Some(maps), None, _) => maps.early(),
+        (_, _, Some((users, groups, _))) => Some((first(users), first(groups))),
         _ => into_user.then_some((0, 0)),
     };
     if let Some((uid, gid)) = early {
@@ -56,7 +64,7 @@ pub(super) fn enter(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<Spac
         draft.step(leave_groups());
     }
     let other_user = into_user || new.contains(Namespaces::USER);
-    Ok(Spaces { new, joined: joined_kinds, maps, other_user })
+    Ok(Spaces { new, joined: joined_kinds, maps, known, other_user })
 }
 
 /// What `linux.namespaces` says.
@@ -64,16 +72,23 @@ struct Listed {
     new: Namespaces,
     /// Those that are not the caller's own.
     joined: Vec<Namespace>,
+    known: Option<JoinedMaps>,
 }
 
 fn listed(linux: Option<&Linux>) -> Result<Listed> {
-    let mut found = Listed { new: Namespaces::empty(), joined: Vec::new() };
+    let mut found = Listed { new: Namespaces::empty(), joined: Vec::new(), known: None };
     let list = linux.and_then(|linux| linux.namespaces().as_deref()).unwrap_or_default();
     for (index, entry) in list.iter().enumerate() {
         let kind = kind(entry);
         match entry.path().as_deref().filter(|path| !path.as_os_str().is_empty()) {
             None => found.new |= Namespaces::from_bits(kind.flag()),
-            Some(path) => found.joined.extend(open(index, path, kind)?),
+            Some(path) => {
+                let namespace = open(index, path, kind)?;
+                if let (Kind::User, Some(namespace)) = (kind, &namespace) {
+                    found.known = maps_of_joined(path, namespace);
+                }
+                found.joined.extend(namespace);
+            }
         }
     }
     Ok(found)
@@ -88,6 +103,17 @@ fn open(index: usize, path: &Path, kind: Kind) -> Result<Option<Namespace>> {
         Ok(_) | Err(NamespaceError::KindNotInKernel { .. }) => Ok(Some(namespace)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The id maps of a user namespace by the path of one of its processes. A namespace by itself does not tell them.
+fn maps_of_joined(path: &Path, namespace: &Namespace) -> Option<JoinedMaps> {
+    let pid = path.to_str()?.strip_prefix("/proc/")?.strip_suffix("/ns/user")?.parse().ok()?;
+    let pidfd = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
+    let theirs = Namespace::of_pidfd(pidfd.as_fd(), Kind::User).ok()?;
+    if theirs.identity() != namespace.identity() {
+        return None;
+    }
+    Target::look_at(pidfd.as_fd()).ok()?.maps().ok()
 }
 
 fn kind(entry: &LinuxNamespace) -> Kind {

@@ -73,13 +73,17 @@ pub(super) fn controlling_terminal(draft: &mut Draft<'_>, process: &Process) -> 
     Ok(())
 }
 
-/// The working directory. If it is missing, it can be made, by who is root there.
-pub(super) fn directory(draft: &mut Draft<'_>, process: &Process, make: bool) {
+/// The working directory, before the process is its user. If it is missing, it can be made, by who is root there. Tells whether
+/// it is to be tried again as the user: who else it may be closed to may not be known, as in a file system of another host.
+pub(super) fn directory(draft: &mut Draft<'_>, process: &Process, make: bool) -> bool {
     let path = process.cwd();
     if make {
         make_directory(draft, path);
     }
-    draft.step(Step::WorkingDirectory(path.clone()));
+    let again = process.user().uid() != 0;
+    let path = path.clone();
+    draft.step(if again { Step::TryWorkingDirectory(path) } else { Step::WorkingDirectory(path) });
+    again
 }
 
 fn make_directory(draft: &mut Draft<'_>, path: &Path) {

@@ -39,6 +39,9 @@ pub(super) fn ids(spaces: &Spaces) -> Result<Ids<'_>> {
         let groups = maps.maps.setgroups.into();
         return Ok(Ids { maps: Some((&maps.maps.uid, &maps.maps.gid)), groups });
     }
+    if let Some((users, groups, setgroups)) = &spaces.known {
+        return Ok(Ids { maps: Some((users, groups)), groups: (*setgroups).into() });
+    }
     if spaces.other_user {
         return Ok(Ids { maps: None, groups: Groups::Left });
     }

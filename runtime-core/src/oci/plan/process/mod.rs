@@ -79,14 +79,18 @@ pub(crate) fn finish<'a>(
     files::streams(draft, process, streams)?;
     draft.step(Step::NewSession);
     files::controlling_terminal(draft, process)?;
-    files::directory(draft, process, subject.first);
+    let again = files::directory(draft, process, subject.first);
     labels::set(draft, subject)?;
     resources::set(draft, process)?;
     draft.step(Step::Umask(files::umask(process)));
     if process.no_new_privileges().unwrap_or(false) {
         draft.step(Step::NoNewPrivileges);
     }
-    identity::set(draft, subject)
+    identity::set(draft, subject)?;
+    if again {
+        draft.step(Step::WorkingDirectory(process.cwd().clone()));
+    }
+    Ok(())
 }
 
 /// Whether a seccomp filter has to be loaded by right of a capability.

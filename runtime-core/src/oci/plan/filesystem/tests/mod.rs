@@ -9,6 +9,7 @@ mod fault;
 mod hostile;
 mod mounts;
 mod peer;
+mod procfs;
 mod protect;
 mod race;
 mod wrong;
