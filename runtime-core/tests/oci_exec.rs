@@ -5,8 +5,8 @@ mod common;
 
 use std::io::Read;
 
-use cofferdam::Stdio;
 use cofferdam::oci::{Container, ExecOptions, Status};
+use cofferdam::{ExitStatus, Stdio};
 use common::bundle::{Bundle, busybox};
 use serde_json::json;
 
@@ -204,4 +204,45 @@ fn a_terminal_is_made_in_the_container() {
     let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
     assert!(text.starts_with("terminal\r\n"), "{text}");
     container.delete(true).unwrap();
+}
+
+#[test]
+fn a_container_has_ended_when_its_further_processes_were_waited_for() {
+    require!(busybox().is_some(), "a static busybox");
+    require!(common::can_isolate(), "namespaces");
+    let moment = std::time::Duration::from_millis(200);
+    let bundle = Bundle::new("sleep 60");
+    let mut container = running(&bundle);
+    let mut template = container.process_template();
+    template.set_args(Some(["sleep", "60"].map(str::to_owned).to_vec()));
+    let mut process = container.exec(ExecOptions::new(&template)).unwrap_or_else(|error| panic!("{error}"));
+    container.kill(libc::SIGKILL, false).unwrap();
+    assert_eq!(container.wait_timeout(moment).unwrap(), None, "the kernel waits for it");
+    let signal = |status: ExitStatus| std::os::unix::process::ExitStatusExt::signal(&status);
+    assert_eq!(signal(process.wait().unwrap()), Some(libc::SIGKILL));
+    assert_eq!(common::bundle::wait(&mut container), 128 + libc::SIGKILL);
+    container.delete(false).unwrap();
+}
+
+#[test]
+fn a_container_that_is_deleted_before_its_further_processes_leaves_no_zombie() {
+    require!(busybox().is_some(), "a static busybox");
+    require!(common::can_isolate(), "namespaces");
+    let bundle = Bundle::new("sleep 60");
+    let container = running(&bundle);
+    let pid = container.pid().unwrap();
+    let mut template = container.process_template();
+    template.set_args(Some(["sleep", "60"].map(str::to_owned).to_vec()));
+    let mut process = container.exec(ExecOptions::new(&template)).unwrap_or_else(|error| panic!("{error}"));
+    container.delete(true).unwrap();
+    assert_eq!((bundle.entries().len(), bundle.cgroups().len()), (0, 0));
+    process.kill(libc::SIGKILL).unwrap();
+    process.wait().unwrap();
+    let is_there = || std::path::Path::new(&format!("/proc/{pid}")).exists();
+    // It ends as soon as the kernel has seen that, and is gone with the next ones.
+    let begin = std::time::Instant::now();
+    while is_there() && begin.elapsed() < std::time::Duration::from_secs(20) {
+        Bundle::new("true").run("other");
+    }
+    assert!(!is_there());
 }

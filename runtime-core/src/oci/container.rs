@@ -257,7 +257,8 @@ impl Container {
         self.seccomp.take()
     }
 
-    /// Waits for the end of its process and tells how it ended.
+    /// Waits for the end of its process and tells how it ended. That may be only when each [`Process`](super::Process) that this
+    /// program started in it has been waited for.
     ///
     /// # Errors
     /// [`cofferdam_process::Error::StatusLost`] if this process is not the creator and the kernel is older than 6.15, which

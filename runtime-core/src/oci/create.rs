@@ -14,7 +14,9 @@ use super::plan::{self, Request};
 use super::rdt::ResourceGroup;
 use super::state::{Entry, Identity, Lock, Record, Root};
 use super::streams::Given;
-use super::{Container, CreateOptions, Error, Id, Result, Status, descriptors, notify, sockets, validate};
+use super::{
+    Container, CreateOptions, Error, Id, Result, Status, descriptors, notify, reap, sockets, validate,
+};
 use crate::Namespaces;
 use crate::start::{self, Place};
 
@@ -45,6 +47,7 @@ pub(super) fn create(root: Option<&Path>, options: CreateOptions<'_>) -> Result<
         return Err(Error::Unsupported { what: "a notify socket without a state directory".into() });
     }
     let report = validate(options.spec)?;
+    reap::take_left();
     let mut record = Record::new(id.as_str(), &options.bundle, options.spec);
     record.notify_socket.clone_from(&options.notify_socket);
     let entry = root.map(|root| Root::make(root)?.claim(id.as_str())).transpose()?;

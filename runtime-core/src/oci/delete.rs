@@ -1,21 +1,18 @@
 //! The end of a container: nothing of it is left.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cofferdam_process::{Child, Process};
 use oci_spec::runtime::Spec;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::retry_on_intr;
-use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use super::cgroup::{CgroupRecord, ContainerCgroup};
 use super::container::Life;
 use super::hooks::{self, Kind};
 use super::rdt::{RdtRecord, ResourceGroup};
 use super::state::{Entry, Lock, Root};
-use super::{Container, Error, Result, Status};
+use super::{Container, Error, Result, Status, reap};
 use crate::LimitPolicy;
 
 /// How long processes may take to end once they are killed.
@@ -27,9 +24,6 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 /// How long the first process of a container may take to notice that its creator was killed.
 const MOMENT: Duration = Duration::from_secs(2);
 
-/// Also children whose end sends another signal than `SIGCHLD`.
-const ANY_SIGNAL: WaitIdOptions = WaitIdOptions::from_bits_retain(libc::__WALL.unsigned_abs());
-
 impl Container {
     /// Deletes the container: its cgroup with what is left in it, its state, and with `force` its process. Hooks of the kind
     /// `poststop` run; what they say does not matter to the container and is returned.
@@ -37,6 +31,7 @@ impl Container {
     /// # Errors
     /// [`Error::Status`] unless it is stopped or `force` is set; if something cannot be removed. It can be tried again then.
     pub fn delete(mut self, force: bool) -> Result<Vec<Error>> {
+        reap::take_left();
         let lock = match (&self.entry, force) {
             (Some(entry), true) => Some(lock_by_force(entry, || self.end())?),
             (Some(entry), false) => Some(entry.lock()?),
@@ -72,30 +67,11 @@ impl Container {
     /// Leaves no zombie of its process.
     fn reap(&mut self) {
         match std::mem::replace(&mut self.life, Life::Ended) {
-            // It could not be killed, or it is for whoever reaps it.
-            Life::Process(mut child) => drop(reap(&mut child, AT_ONCE)),
+            Life::Process(child) => reap::take(child, AT_ONCE),
             Life::Held(held) => drop(held),
             Life::Ended => {}
         }
     }
-}
-
-/// Waits for the end of a process, but no longer than this, and leaves no zombie of it.
-pub(super) fn reap(child: &mut Child, timeout: Duration) -> Result<()> {
-    wait_for_end(child.pidfd(), timeout)?;
-    // The status of somebody else's child is told only after its parent took it, which may be late, and nobody wants it here.
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT | ANY_SIGNAL;
-    if retry_on_intr(|| waitid(WaitId::PidFd(child.pidfd()), options)).is_ok() {
-        child.try_wait()?;
-    }
-    Ok(())
-}
-
-fn wait_for_end(pidfd: BorrowedFd<'_>, timeout: Duration) -> Result<()> {
-    let mut fds = [PollFd::from_borrowed_fd(pidfd, PollFlags::IN)];
-    let limit = Timespec::try_from(timeout).ok();
-    retry_on_intr(|| poll(&mut fds, limit.as_ref())).map_err(Error::call("poll"))?;
-    Ok(())
 }
 
 /// Kills a process and waits for its end.
@@ -104,7 +80,7 @@ fn end(process: Process<'_>) -> Result<()> {
     let copy = copy.map_err(|error| Error::io("pidfd", "/proc/self/fd")(&error))?;
     Child::from_pidfd(process.pid, copy).kill(libc::SIGKILL)?;
     // One that is frozen ends with its cgroup.
-    wait_for_end(process.pidfd, AT_ONCE)
+    reap::wait_for_end(process.pidfd, AT_ONCE)
 }
 
 /// The lock, from whoever has it: who creates or starts a container gives up when its process has ended.

@@ -21,6 +21,7 @@ mod options;
 mod plan;
 mod process;
 pub mod rdt;
+mod reap;
 mod runtime;
 mod seccomp;
 mod sockets;

@@ -10,8 +10,12 @@ use crate::{ChildStderr, ChildStdin, ChildStdout, ExitStatus};
 ///
 /// # Dropping
 /// Dropping it neither kills nor waits for the process, like `std::process::Child`. One that nobody waits for stays a zombie
-/// from its end until this process ends, also when its container was deleted: a program that runs for long has to
-/// [`wait`](Self::wait) for each.
+/// from its end until this program ends: a program that runs for long has to [`wait`](Self::wait) for each.
+///
+/// The container depends on that, too. Where it has a pid namespace of its own, the kernel lets its first process end only
+/// when all others in the namespace have been waited for. Until then [`Container::wait`](super::Container::wait) does not
+/// return, though all of them were killed. If the container is deleted meanwhile, its first process is a zombie from then on
+/// until another container is created or deleted.
 #[derive(Debug)]
 pub struct Process {
     child: cofferdam_process::Child,

@@ -7,7 +7,7 @@ use super::create::START;
 use super::hooks::{self, Kind};
 use super::meetings::Starting;
 use super::state::Lock;
-use super::{Container, Error, Result, Status, notify, sockets};
+use super::{Container, Error, Result, Status, notify, reap, sockets};
 use crate::Namespaces;
 
 impl Container {
@@ -96,7 +96,7 @@ impl Container {
         let ended = killed.and_then(|()| self.cgroup()?.kill_all(super::delete::PATIENCE));
         if let Life::Process(child) = &mut self.life {
             // What failed before is what counts.
-            drop(super::delete::reap(child, super::delete::PATIENCE));
+            drop(reap::reap(child, super::delete::PATIENCE));
         }
         match ended {
             Ok(()) => error,
