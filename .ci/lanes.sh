@@ -206,10 +206,11 @@ lane_engines() {
 # What leaks a little shows itself: many containers, one after the other and at once. The command line takes longer.
 lane_many() {
     is_root || { skip "needs root"; return; }
-    run_counted env REQUIRE_ALL=1 COFFERDAM_TEST_MANY=10000,500 \
-        cargo test --release -p cofferdam --features oci --test oci_many -- --show-output
-    run_counted env REQUIRE_ALL=1 COFFERDAM_TEST_MANY=500,200 \
-        cargo test --release -p cofferdam-examples --test oci_cli_many -- --show-output
+    # Of the workspace, as other lanes have built most of that.
+    run_counted env REQUIRE_ALL=1 COFFERDAM_TEST_MANY=5000,500 \
+        cargo test --release --workspace --test oci_many -- --show-output
+    run_counted env REQUIRE_ALL=1 COFFERDAM_TEST_MANY=300,100 \
+        cargo test --release --workspace --test oci_cli_many -- --show-output
 }
 
 # What is only run by hand still builds.
