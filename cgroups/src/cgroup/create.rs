@@ -105,14 +105,19 @@ impl<'a> Made<'a> {
         self.child(&above, path.name().unwrap_or_default())
     }
 
-    /// Keeps what was made last if it passes; otherwise it is somebody else's, and is not removed.
+    /// Keeps what was made last if it passes; otherwise it is somebody else's, and is not removed. So it is if somebody has its
+    /// lock; any other error leaves it to be removed.
     pub(super) fn keep_if(&mut self, check: impl FnOnce(&Part) -> Result<bool>) -> Result<bool> {
         let Some(part) = self.parts.pop() else { return Ok(false) };
-        let keep = check(&part)?;
-        if keep {
+        let keep = check(&part);
+        let others = match &keep {
+            Ok(keep) => !keep,
+            Err(error) => error.errno().is_some_and(|errno| errno.number() == libc::EAGAIN),
+        };
+        if !others {
             self.parts.push(part);
         }
-        Ok(keep)
+        keep
     }
 
     /// What was made stays.

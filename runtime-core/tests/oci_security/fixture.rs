@@ -205,6 +205,18 @@ pub fn children() -> Vec<u32> {
     text.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
 }
 
+/// The processes that have a mount of this bundle, or are in a cgroup of it.
+pub fn processes(bundle: &Bundle) -> Vec<String> {
+    let path = bundle.path().to_str().expect("text");
+    let cgroup = bundle.config["linux"]["cgroupsPath"].as_str().unwrap_or("no cgroup");
+    let belongs = |pid: &String| {
+        let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        read("mountinfo").contains(path) || read("cgroup").contains(cgroup)
+    };
+    let names = crate::common::names("/proc".as_ref()).into_iter();
+    names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter(belongs).collect()
+}
+
 /// Waits for something that happens soon.
 pub fn until(what: &str, holds: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use cofferdam_cgroups::{Cgroup, CgroupPath, Hierarchies, Hierarchy, Outcome, Version};
+use cofferdam_cgroups::{Cgroup, CgroupPath, Hierarchies, Hierarchy, Outcome, SkipReason, Version};
 use oci_spec::runtime::Spec;
 use serde::{Deserialize, Serialize};
 
 use super::ContainerCgroup;
 use super::place::Place;
-use crate::LimitPolicy;
 use crate::oci::{Error, Result};
+use crate::{Errno, LimitPolicy};
 
 /// Where the cgroup of a container is, as a plain value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,27 @@ pub(super) fn planned(
     CgroupRecord { paths: hierarchies.iter().filter_map(entry).collect(), existed: false }
 }
 
+/// A hierarchy that is mounted and cannot be opened, as for want of descriptors, is not one that is gone: what the container
+/// has in it would stay for ever.
+fn look_for_lost(hierarchies: &Hierarchies, paths: &BTreeMap<&str, CgroupPath>) -> Result<()> {
+    let is_there = |name: &&str| hierarchies.iter().any(|hierarchy| key(hierarchy) == *name);
+    if paths.keys().all(is_there) {
+        return Ok(());
+    }
+    let unusable = hierarchies.skipped().iter().find_map(|skipped| match skipped.reason {
+        SkipReason::Open(errno) | SkipReason::Read(errno) => Some((skipped, errno.number())),
+        SkipReason::NotCgroup => Some((skipped, libc::ENODEV)),
+        _ => None,
+    });
+    match unusable {
+        Some((skipped, number)) => {
+            let (path, errno) = (skipped.mount.clone().into(), Errno::new(number));
+            Err(Error::Path { what: "hierarchy of cgroups", path, errno })
+        }
+        None => Ok(()),
+    }
+}
+
 impl ContainerCgroup {
     /// Where [`create`](Self::create) will make it, for who cleans up after a creator that was killed: nothing is made.
     ///
@@ -72,7 +93,8 @@ impl ContainerCgroup {
     /// out.
     ///
     /// # Errors
-    /// [`Error::Container`] for a record that names no cgroup, and if a part is there and cannot be opened.
+    /// [`Error::Container`] for a record that names no cgroup, and if a part is there and cannot be opened; [`Error::Path`] for
+    /// a hierarchy that cannot be opened.
     pub fn open(record: &CgroupRecord) -> Result<Self> {
         let checked: Result<BTreeMap<&str, CgroupPath>, _> =
             record.paths.iter().map(|(key, path)| Ok((key.as_str(), CgroupPath::new(path)?))).collect();
@@ -87,6 +109,7 @@ impl ContainerCgroup {
             }
             Err(error) => return Err(error.into()),
         };
+        look_for_lost(&hierarchies, &paths)?;
         let cgroup = hierarchies.at(|hierarchy| paths.get(key(hierarchy).as_str()).cloned())?;
         Ok(Self { hierarchies: Some(hierarchies), cgroup, existed, outcome })
     }
