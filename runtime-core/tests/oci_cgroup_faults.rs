@@ -94,6 +94,37 @@ fn a_paused_container_is_deleted_by_force() {
     nothing_is_left(&bundle);
 }
 
+/// A process that SIGKILL does not end, as one that sleeps in the kernel.
+#[test]
+fn what_cannot_be_killed_is_an_error_in_time_and_can_be_tried_again() {
+    require!(is_root() && busybox().is_some(), "root and a static busybox");
+    let mut bundle = Bundle::new("exec sleep 1000");
+    let above = bundle.config["linux"]["cgroupsPath"].as_str().expect("a path").to_owned();
+    bundle.config["linux"]["cgroupsPath"] = json!(format!("{above}/box"));
+    let mut container = bundle.create("box").unwrap_or_else(|error| panic!("{error}"));
+    container.start().expect("a start");
+    let parents: Vec<_> =
+        bundle.cgroups().iter().map(|at| at.parent().expect("one above").to_owned()).collect();
+    let freezer = parents.iter().map(|at| at.join("freezer.state")).find(|file| file.exists());
+    let frozen = freezer.inspect(|state| {
+        std::fs::write(state, "FROZEN").expect("it is frozen");
+        soon("it is frozen", || std::fs::read_to_string(state).expect("a state").trim() == "FROZEN");
+        let begun = Instant::now();
+        let error = bundle.runtime.delete("box", true).expect_err("it cannot end").to_string();
+        assert!(error.contains(above.trim_start_matches('/')), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        assert_eq!(bundle.entries(), ["box"]);
+        std::fs::write(state, "THAWED").expect("it is thawed");
+    });
+    bundle.runtime.delete("box", true).expect("it is deleted");
+    drop(container);
+    nothing_is_left(&bundle);
+    parents.iter().for_each(|at| std::fs::remove_dir(at).expect("the cgroup above is empty"));
+    if frozen.is_none() {
+        println!("skipped: needs the freezer of cgroup v1, which holds what is killed");
+    }
+}
+
 #[test]
 fn cgroups_in_that_of_the_container_go_with_it() {
     require!(is_root() && busybox().is_some(), "root and a static busybox");
