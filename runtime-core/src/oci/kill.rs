@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use cofferdam_cgroups::Statistics;
 use cofferdam_process::Child;
-use oci_spec::runtime::{LinuxIntelRdt, LinuxResources};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
@@ -77,57 +76,6 @@ impl Container {
             });
         }
         cgroup.processes()
-    }
-
-    /// Changes what the container may use. What is absent stays as it is.
-    ///
-    /// # Errors
-    /// If something cannot be applied: then nothing has changed. Or if it has no cgroup.
-    pub fn update(&mut self, resources: &LinuxResources) -> Result<()> {
-        let lock = self.entry.as_ref().map(super::state::Entry::lock).transpose()?;
-        self.refresh()?;
-        if self.living()?.is_none() {
-            return Err(self.not_running(Status::Stopped));
-        }
-        let mut linux = self.record.config.linux().clone().unwrap_or_default();
-        let current = linux.resources().clone().unwrap_or_default();
-        let (changed, _) = self.cgroup()?.update(&current, resources)?;
-        linux.set_resources(Some(changed));
-        self.record.config.set_linux(Some(linux));
-        match (&self.entry, &lock) {
-            (Some(entry), Some(lock)) => entry.write(&self.record, lock),
-            _ => Ok(()),
-        }
-    }
-
-    /// Changes what its group of resctrl may use, for `update --l3-cache-schema` and `--mem-bw-schema`. What is absent stays
-    /// as it is.
-    ///
-    /// # Errors
-    /// [`Error::Config`] with what the kernel refuses; [`Error::Unsupported`] if it has no group.
-    pub fn update_rdt(&mut self, change: &LinuxIntelRdt) -> Result<()> {
-        let lock = self.entry.as_ref().map(super::state::Entry::lock).transpose()?;
-        self.refresh()?;
-        let none =
-            || Error::Unsupported { what: "changing the group of a container without intelRdt".into() };
-        self.group()?.ok_or_else(none)?.update(change)?;
-        let mut linux = self.record.config.linux().clone().unwrap_or_default();
-        let mut rdt = linux.intel_rdt().clone().unwrap_or_default();
-        if change.l3_cache_schema().is_some() {
-            rdt.set_l3_cache_schema(change.l3_cache_schema().clone());
-        }
-        if change.mem_bw_schema().is_some() {
-            rdt.set_mem_bw_schema(change.mem_bw_schema().clone());
-        }
-        if change.schemata().is_some() {
-            rdt.set_schemata(change.schemata().clone());
-        }
-        linux.set_intel_rdt(Some(rdt));
-        self.record.config.set_linux(Some(linux));
-        match (&self.entry, &lock) {
-            (Some(entry), Some(lock)) => entry.write(&self.record, lock),
-            _ => Ok(()),
-        }
     }
 
     /// Its group of resctrl; none if it has none, or that is gone.

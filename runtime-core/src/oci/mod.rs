@@ -29,6 +29,7 @@ mod start;
 mod state;
 mod status;
 mod streams;
+mod update;
 
 pub use config::{Bundle, Config, Id, NotApplied, Report, validate, validate_process, validate_resources};
 pub use container::Container;

@@ -175,6 +175,32 @@ fn r8_a_full_state_directory_is_an_error_and_has_nothing_half_made() {
 }
 
 #[test]
+fn r8_an_update_that_cannot_be_kept_changes_nothing() {
+    require!(busybox().is_some(), "a static busybox");
+    require!(is_root(), "root");
+    let _turn = turn();
+    let mut bundle = Bundle::new("exec sleep 1000");
+    bundle.config["linux"]["resources"] = json!({ "pids": { "limit": 20 } });
+    let state = bundle.path().join("state");
+    fs::create_dir(&state).unwrap();
+    with_own_mounts(|| {
+        mount("tmpfs", &state, "tmpfs", MountFlags::empty(), Some(c"size=64k")).unwrap();
+        let mut container = bundle.create("box").unwrap();
+        // Whatever is left is in the way.
+        while fs::write(state.join(format!("{}", fs::read_dir(&state).unwrap().count())), "full").is_ok() {}
+        let change = |limit: i64| serde_json::from_value(json!({ "pids": { "limit": limit } })).unwrap();
+        let error = container.update(&change(30)).unwrap_err().to_string();
+        assert!(error.contains("ENOSPC") && error.lines().count() == 1, "{error}");
+        assert_eq!(container.usage().unwrap().pids.limit, 20);
+        fs::remove_file(state.join("1")).unwrap();
+        container.update(&change(30)).unwrap();
+        assert_eq!(container.usage().unwrap().pids.limit, 30);
+        container.delete(true).unwrap();
+        unmount(&state, UnmountFlags::DETACH).unwrap();
+    });
+}
+
+#[test]
 fn r7_a_full_container_takes_no_further_process_and_says_why() {
     require!(is_root() && busybox().is_some(), "root and a static busybox");
     let _turn = turn();

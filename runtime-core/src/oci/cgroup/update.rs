@@ -25,6 +25,16 @@ impl ContainerCgroup {
         current: &LinuxResources,
         change: &LinuxResources,
     ) -> Result<(LinuxResources, Outcome)> {
+        self.update_announced(current, change, |_| Ok(()))
+    }
+
+    /// The same; `announce` is told the limits before anything is changed, and nothing is if that fails.
+    pub(crate) fn update_announced(
+        &self,
+        current: &LinuxResources,
+        change: &LinuxResources,
+        announce: impl FnOnce(&LinuxResources) -> Result<()>,
+    ) -> Result<(LinuxResources, Outcome)> {
         let merged = merge(current, change);
         let all = resources::plan(&merged, LimitPolicy::Required)?;
         let given = Sections::of(change, current);
@@ -34,8 +44,9 @@ impl ContainerCgroup {
             .filter(|(setting, _)| given.have(setting))
             .fold(Resources::new(), |plan, (setting, require)| plan.with(setting.clone(), require))
             .check_before_update(check);
-        let applied = self.required()?.apply(&plan);
-        let outcome = applied.map_err(|error| resources::located(&merged, error))?;
+        let cgroup = self.required()?;
+        announce(&merged)?;
+        let outcome = cgroup.apply(&plan).map_err(|error| resources::located(&merged, error))?;
         Ok((merged, outcome))
     }
 }

@@ -46,6 +46,19 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) struct Lock(#[allow(dead_code, reason = "that it is open is all that counts")] OwnedFd);
 
+/// A record that is written and does not hold yet. What is dropped is written over by the next one.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Staged<'a>(&'a Entry);
+
+impl Staged<'_> {
+    /// From now on it holds.
+    pub(crate) fn commit(self) -> Result<()> {
+        let Self(entry) = self;
+        renameat(&entry.fd, NEW_STATE, &entry.fd, STATE).map_err(entry.failed(STATE))
+    }
+}
+
 impl Root {
     /// Opens the state directory; `None` if there is none.
     pub(crate) fn open(path: &Path) -> Result<Option<Self>> {
@@ -260,7 +273,12 @@ impl Entry {
     /// Stores a record, whole or not at all. Needs the lock.
     ///
     /// Nothing is synced: no container outlasts the machine, and one whose record is broken then can be deleted by force.
-    pub(crate) fn write(&self, record: &Record, _: &Lock) -> Result<()> {
+    pub(crate) fn write(&self, record: &Record, lock: &Lock) -> Result<()> {
+        self.stage(record, lock)?.commit()
+    }
+
+    /// Stores a record beside the one that holds, so that only its name has to be changed.
+    pub(crate) fn stage(&self, record: &Record, _: &Lock) -> Result<Staged<'_>> {
         self.write_pieces(record)?;
         let bytes = record.to_bytes().map_err(|reason| Error::State { path: self.path(STATE), reason })?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -268,7 +286,7 @@ impl Entry {
         let mut file = File::from(openat(&self.fd, NEW_STATE, flags, mode).map_err(self.failed(NEW_STATE))?);
         file.write_all(&bytes)
             .map_err(|error| Error::io("state of the container", self.path(NEW_STATE))(&error))?;
-        renameat(&self.fd, NEW_STATE, &self.fd, STATE).map_err(self.failed(STATE))
+        Ok(Staged(self))
     }
 
     /// Removes a file of it; one that is not there is no error.

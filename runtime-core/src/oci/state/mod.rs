@@ -14,6 +14,6 @@ mod identity;
 mod record;
 pub(super) mod time;
 
-pub(crate) use entry::{Entry, Lock, Root};
+pub(crate) use entry::{Entry, Lock, Root, Staged};
 pub(crate) use identity::{Identity, has_ended};
 pub(crate) use record::{Pieces, Record};
