@@ -8,6 +8,9 @@ use crate::flags::Cases;
 pub enum Case {
     /// A whole life: created, started, ended, deleted.
     Run,
+    /// The same without cgroups, for those that can do without.
+    #[value(name = "run-no-cgroup")]
+    RunNoCgroup,
     /// Until the process of a container waits for its start.
     Create,
     /// From there to its program.
@@ -31,6 +34,7 @@ impl Case {
     pub fn name(self) -> &'static str {
         match self {
             Case::Run => "run",
+            Case::RunNoCgroup => "run-no-cgroup",
             Case::Create => "create",
             Case::Start => "start",
             Case::Delete => "delete",
@@ -49,9 +53,13 @@ impl Case {
         }
     }
 
-    /// Whether a subject takes part: the floors know nothing but whole lives.
+    /// Whether a subject takes part: the floors know nothing but whole lives, and some not a container without cgroups.
     pub(crate) fn has(self, subject: &str) -> bool {
-        matches!(self, Case::Run | Case::Parallel) || !FLOORS.contains(&subject)
+        match self {
+            Case::Run | Case::Parallel => true,
+            Case::RunNoCgroup => !["runc", "youki"].contains(&subject),
+            _ => !FLOORS.contains(&subject),
+        }
     }
 }
 
@@ -61,7 +69,7 @@ impl Cases for Case {
     fn weight(self) -> u32 {
         match self {
             Case::CreatedMemory => 1,
-            Case::Run | Case::Create | Case::Start | Case::Delete | Case::Exec => 2,
+            Case::Run | Case::RunNoCgroup | Case::Create | Case::Start | Case::Delete | Case::Exec => 2,
             Case::Parallel | Case::Idle => 4,
         }
     }

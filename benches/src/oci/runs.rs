@@ -32,6 +32,10 @@ pub(super) fn prepare(
     let life = |program| subject.life(stage, &stage.bundle(program)?);
     let inner: Box<dyn Measure> = match case {
         Case::Run => Box::new(Whole(runner(stage, subject)?)),
+        Case::RunNoCgroup => {
+            let bundle = stage.bundle(Program::Ends)?.without_cgroup();
+            Box::new(Whole(subject.runner(stage, &bundle)?))
+        }
         Case::Parallel => {
             let team: Result<Vec<_>, Error> = (0..TEAM).map(|_| runner(stage, subject)).collect();
             Box::new(Team(team?))

@@ -51,6 +51,15 @@ pub(super) struct Bundle {
     pub(super) directory: PathBuf,
     /// What its `config.json` says.
     pub(super) spec: Spec,
+    /// Whether the container has a cgroup.
+    pub(super) cgroup: bool,
+}
+
+impl Bundle {
+    /// The same for a container without cgroups.
+    pub(super) fn without_cgroup(self) -> Bundle {
+        Bundle { cgroup: false, ..self }
+    }
 }
 
 /// What all runs need.
@@ -120,7 +129,7 @@ impl Stage {
         let text = to_json(&spec).map_err(|error| Error::Library(error.to_string()))?;
         let file = directory.join("config.json");
         fs::write(&file, text).map_err(Error::io(format!("write {}", file.display())))?;
-        Ok(Bundle { id, directory, spec })
+        Ok(Bundle { id, directory, spec, cgroup: true })
     }
 
     /// Fails if the bench was told to end.

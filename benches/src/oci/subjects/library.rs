@@ -2,6 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 
+use cofferdam::LimitPolicy;
 use cofferdam::oci::{Container, CreateOptions, ExecOptions, Runtime};
 
 use super::{Life, Subject};
@@ -54,7 +55,10 @@ impl Embedded {
 
 impl Life for Embedded {
     fn create(&mut self) -> Result<(), Error> {
-        let options = CreateOptions::new(&self.bundle.id, &self.bundle.spec, &self.bundle.directory);
+        let mut options = CreateOptions::new(&self.bundle.id, &self.bundle.spec, &self.bundle.directory);
+        if !self.bundle.cgroup {
+            options.cgroup = LimitPolicy::None;
+        }
         self.container = Some(self.runtime.create(options).map_err(failed)?);
         Ok(())
     }

@@ -30,7 +30,8 @@ pub(super) struct Program {
     lacks: Option<&'static str>,
 }
 
-/// For crun where it may not attach rules for devices: no cgroup at all.
+/// No cgroup at all: for crun where it may not attach rules for devices, and for those that know the flag where nobody has
+/// one.
 const DISABLED: &str = "--cgroup-manager=disabled";
 
 impl Program {
@@ -84,7 +85,10 @@ impl Program {
     }
 
     fn whole(&self, bundle: &Bundle, output: Option<File>) -> Result<Whole, Error> {
-        let run = words([&"run", &"--bundle", &bundle.directory, &bundle.id]);
+        let mut run = words([&"run", &"--bundle", &bundle.directory, &bundle.id]);
+        if !bundle.cgroup && self.lacks.is_none() {
+            run.insert(0, DISABLED.into());
+        }
         let delete = words([&"delete", &"--force", &bundle.id]);
         Ok(Whole { run: self.line(&run, output)?, delete: self.line(&delete, None)? })
     }
