@@ -96,7 +96,6 @@ impl Outside {
 }
 
 /// All that can be left behind by a container, or changed by it.
-#[derive(Debug, PartialEq, Eq)]
 pub struct Before {
     descriptors: Vec<String>,
     children: Vec<u32>,
@@ -119,24 +118,31 @@ impl Before {
     pub fn assert_nothing_left(&self, bundle: &Bundle, what: &str) {
         assert_eq!(bundle.entries(), [""; 0], "{what}: state is left");
         assert_eq!(bundle.cgroups(), Vec::<PathBuf>::new(), "{what}: cgroups are left");
-        assert_eq!(children(), self.children, "{what}: processes are left");
-        self.assert_no_descriptors_left(what);
+        self.assert_no_more(what);
+    }
+
+    /// There are no processes and descriptors that were not there before.
+    pub fn assert_no_more(&self, what: &str) {
+        none_stays(&format!("{what}: processes are left"), || new(children(), &self.children));
+        none_stays(&format!("{what}: descriptors are left"), || new(descriptors(), &self.descriptors));
     }
 }
 
-impl Before {
-    /// Others open files for a moment, before and after their turn.
-    fn assert_no_descriptors_left(&self, what: &str) {
-        let end = Instant::now() + Duration::from_secs(5);
-        loop {
-            let more: Vec<String> =
-                descriptors().into_iter().filter(|one| !self.descriptors.contains(one)).collect();
-            if more.is_empty() {
-                return;
-            }
-            assert!(Instant::now() < end, "{what}: descriptors are left: {more:?}");
-            std::thread::sleep(Duration::from_millis(10));
+/// Those that were not there before.
+fn new<T: PartialEq>(now: Vec<T>, before: &[T]) -> Vec<T> {
+    now.into_iter().filter(|one| !before.contains(one)).collect()
+}
+
+/// Fails unless there is none after a while: other tests have processes and files for a moment, before their turn.
+fn none_stays<T: std::fmt::Debug>(what: &str, list: impl Fn() -> Vec<T>) {
+    let end = Instant::now() + Duration::from_secs(5);
+    loop {
+        let all = list();
+        if all.is_empty() {
+            return;
         }
+        assert!(Instant::now() < end, "{what}: {all:?}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

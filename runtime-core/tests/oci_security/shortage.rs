@@ -224,7 +224,7 @@ fn r7_a_full_container_takes_no_further_process_and_says_why() {
     (0..20).for_each(|_| refused(4));
     // Nothing is left of them, and nothing has happened to the container.
     assert_eq!(container.processes().unwrap(), processes);
-    assert_eq!(before, Before::look());
+    before.assert_no_more("refused");
     assert_eq!(container.status().unwrap(), Status::Running);
     let others = processes.iter().filter(|pid| Some(**pid) != container.pid());
     for (pid, left) in others.zip([3, 2]) {
